@@ -1,0 +1,12 @@
+//! Noonmark: a self-hosted timestamping and verification server.
+//!
+//! The rooms, from the lowest up; imports point down only (`tests/layers.rs` holds that):
+//! [`asn1`], [`crypto`] < [`clock`], [`keys`], [`store`] < [`ledger`] < [`ca`] < [`tsa`] < [`config`] < [`http`]
+//! < [`app`] < [`cli`]. docs/ARCHITECTURE.md says what each owns.
+
+pub mod asn1;
+pub mod clock;
+pub mod crypto;
+pub mod keys;
+pub mod ledger;
+pub mod store;

@@ -1,0 +1,19 @@
+//! The integration tests: one binary, so that it is linked once.
+//!
+//! A test that lacks a part (a client, a right, the corpus) is shown as ignored, never as passed: each module
+//! hands out its trials and says which can't run here.
+
+use libtest_mimic::{Arguments, Trial};
+
+mod layers;
+mod support;
+
+fn main() -> std::process::ExitCode {
+    if let Some(code) = support::softhsm::enter() {
+        return code;
+    }
+    let arguments = Arguments::from_args();
+    let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(layers::trials());
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

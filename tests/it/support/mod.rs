@@ -1,0 +1,3 @@
+//! What several tests share: SoftHSM, PostgreSQL, a running server.
+
+pub mod softhsm;
