@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use const_oid::ObjectIdentifier;
-use der::asn1::{AnyRef, BitStringRef, Null, UintRef};
+use der::asn1::{AnyRef, Null, UintRef};
 use der::{Decode, Encode, Sequence};
 use spki::AlgorithmIdentifierRef;
 
@@ -264,7 +264,7 @@ impl SignatureAlgorithm {
     /// A raw ECDSA signature that is empty or of odd length.
     pub fn value_from_raw(self, raw: Vec<u8>) -> Result<Vec<u8>, SignatureEncodingError> {
         let Self::Ecdsa(_) = self else { return Ok(raw) };
-        if raw.is_empty() || raw.len() % 2 != 0 {
+        if raw.is_empty() || !raw.len().is_multiple_of(2) {
             return Err(SignatureEncodingError::RawEcdsaLength { length: raw.len() });
         }
         let (r, s) = raw.split_at(raw.len() / 2);
@@ -287,14 +287,6 @@ impl fmt::Display for SignatureAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())
     }
-}
-
-/// The DER of a BIT STRING without unused bits: a signature's or key's place in X.509.
-///
-/// # Errors
-/// Only where the content is longer than DER's lengths can say.
-pub(crate) fn bit_string_der(content: &[u8]) -> Result<Vec<u8>, SignatureEncodingError> {
-    Ok(BitStringRef::from_bytes(content)?.to_der()?)
 }
 
 #[cfg(test)]
