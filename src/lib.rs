@@ -5,6 +5,7 @@
 //! < [`app`] < [`cli`]. docs/ARCHITECTURE.md says what each owns.
 
 pub mod asn1;
+pub mod ca;
 pub mod clock;
 pub mod crypto;
 pub mod keys;

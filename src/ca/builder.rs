@@ -1,0 +1,297 @@
+//! Making a certificate in two phases: the bytes to be signed, then the certificate with its signature.
+
+use const_oid::ObjectIdentifier;
+use der::asn1::{GeneralizedTime, Ia5String, OctetString};
+use der::{DateTime, Encode};
+use x509_cert::ext::pkix::crl::dp::DistributionPoint;
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::{
+    AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints,
+    ExtendedKeyUsage, KeyUsage, KeyUsages, PrivateKeyUsagePeriod, SubjectKeyIdentifier,
+};
+
+use super::certificate::{Certificate, CertificateError};
+use super::profile::{
+    CertificateKind, Finding, ID_KP_OCSP_SIGNING, ID_KP_TIME_STAMPING, ID_PKIX_OCSP_NOCHECK, first_error,
+};
+use crate::asn1::{Oid, writer};
+use crate::crypto::{PublicKey, SignatureAlgorithm, SignatureEncodingError};
+
+/// Why a certificate is not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// An extension or date can't be encoded.
+    #[error("encoding the certificate: {0}")]
+    Encoding(der::Error),
+    /// The signing algorithm has no identifier.
+    #[error(transparent)]
+    Algorithm(#[from] SignatureEncodingError),
+    /// What was built breaks its own profile; it is never signed.
+    #[error("the {kind} certificate would break its profile: {}", finding.text)]
+    Profile {
+        /// The kind.
+        kind: CertificateKind,
+        /// The first demand broken.
+        finding: Finding,
+    },
+    /// What was built does not read back.
+    #[error("the certificate does not read back: {0}")]
+    ReadBack(#[from] CertificateError),
+    /// The random generator failed.
+    #[error("the system's random generator failed")]
+    Random,
+    /// The issuer ends before the certificate could be of use.
+    #[error("the issuer's certificate ends at {issuer_not_after_s} s since 1970, before this one could begin")]
+    IssuerEnds {
+        /// The issuer's notAfter.
+        issuer_not_after_s: i64,
+    },
+}
+
+impl From<der::Error> for BuildError {
+    fn from(error: der::Error) -> Self {
+        Self::Encoding(error)
+    }
+}
+
+/// Where relying parties find what they need, from public_url.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerUrls {
+    /// AIA id-ad-ocsp.
+    pub ocsp: String,
+    /// AIA id-ad-caIssuers.
+    pub ca_issuers: String,
+    /// The CRL distribution point.
+    pub crl: String,
+}
+
+impl IssuerUrls {
+    /// The URLs of an issuer below a public URL.
+    #[must_use]
+    pub fn new(public_url: &str, issuer: &str) -> Self {
+        let base = public_url.trim_end_matches('/');
+        Self {
+            ocsp: format!("{base}/ocsp/{issuer}"),
+            ca_issuers: format!("{base}/ca/{issuer}.cer"),
+            crl: format!("{base}/crl/{issuer}.crl"),
+        }
+    }
+}
+
+/// A certificate to be made.
+#[derive(Clone, Debug)]
+pub struct Draft<'a> {
+    /// What it is for.
+    pub kind: CertificateKind,
+    /// The subject's Name, whole.
+    pub subject_der: &'a [u8],
+    /// The subject's key.
+    pub public_key: &'a PublicKey,
+    /// The issuer, or None for a self-signed root.
+    pub issuer: Option<(&'a Certificate, &'a IssuerUrls)>,
+    /// The algorithm that the issuer's key signs with.
+    pub algorithm: SignatureAlgorithm,
+    /// notBefore, in seconds since 1970.
+    pub not_before_s: i64,
+    /// The policies to be named; for a TSU those it serves under.
+    pub policies: &'a [Oid],
+    /// How long a TSU's key signs, in days (privateKeyUsagePeriod).
+    pub private_key_usage_days: i64,
+}
+
+/// Built, held against its profile, waiting for its signature.
+#[derive(Clone, Debug)]
+pub struct Unsigned {
+    tbs_der: Vec<u8>,
+    algorithm_der: Vec<u8>,
+    algorithm: SignatureAlgorithm,
+}
+
+const ID_AD_OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1");
+const ID_AD_CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
+const DAY_S: i64 = 86_400;
+
+impl Draft<'_> {
+    /// Builds the bytes to be signed, with a fresh serial number.
+    ///
+    /// # Errors
+    /// What can't be encoded, or would break its profile.
+    pub fn build(&self) -> Result<Unsigned, BuildError> {
+        let mut not_after_s = self.not_before_s + self.kind.validity_days() * DAY_S - 1;
+        if let Some((issuer, _)) = self.issuer {
+            not_after_s = not_after_s.min(issuer.not_after_s);
+            if not_after_s <= self.not_before_s {
+                return Err(BuildError::IssuerEnds { issuer_not_after_s: issuer.not_after_s });
+            }
+        }
+        let algorithm_der = self.algorithm.x509_identifier_der()?;
+        let issuer_der = self.issuer.map_or(self.subject_der, |(issuer, _)| issuer.subject_der.as_slice());
+        let validity = [time(self.not_before_s)?, time(not_after_s)?].concat();
+        let extensions = self.extensions(not_after_s)?;
+        let extensions: Vec<&[u8]> = extensions.iter().map(Vec::as_slice).collect();
+        let tbs_der = writer::tlv(
+            writer::SEQUENCE,
+            &[
+                &[writer::context(0), 3, writer::INTEGER, 1, 2],
+                &writer::unsigned_integer(&random_serial()?),
+                &algorithm_der,
+                issuer_der,
+                &writer::tlv(writer::SEQUENCE, &[&validity]),
+                self.subject_der,
+                self.public_key.spki_der(),
+                &writer::tlv(writer::context(3), &[&writer::tlv(writer::SEQUENCE, &extensions)]),
+            ],
+        );
+        let unsigned = Unsigned { tbs_der, algorithm_der, algorithm: self.algorithm };
+        // A root's self-signature can't be there yet; every other demand is held before the key is touched.
+        let preview = Certificate::from_der(&unsigned.join(&[0]))?;
+        let held_as = if self.kind == CertificateKind::Root { CertificateKind::IssuingCa } else { self.kind };
+        match first_error(held_as, &preview) {
+            Some(finding) => Err(BuildError::Profile { kind: self.kind, finding }),
+            None => Ok(unsigned),
+        }
+    }
+
+    fn extensions(&self, not_after_s: i64) -> Result<Vec<Vec<u8>>, BuildError> {
+        let is_ca = matches!(self.kind, CertificateKind::Root | CertificateKind::IssuingCa);
+        let mut list = Vec::new();
+        if is_ca {
+            let path_len_constraint = (self.kind == CertificateKind::IssuingCa).then_some(0);
+            list.push(extension("2.5.29.19", true, &BasicConstraints { ca: true, path_len_constraint }.to_der()?));
+        }
+        let usage =
+            if is_ca { KeyUsages::KeyCertSign | KeyUsages::CRLSign } else { KeyUsages::DigitalSignature.into() };
+        list.push(extension("2.5.29.15", true, &KeyUsage(usage).to_der()?));
+        let extended = match self.kind {
+            CertificateKind::Tsu => Some(ID_KP_TIME_STAMPING),
+            CertificateKind::OcspResponder => Some(ID_KP_OCSP_SIGNING),
+            CertificateKind::Root | CertificateKind::IssuingCa => None,
+        };
+        if let Some(usage) = extended {
+            // Critical for a TSU only (RFC 3161 §2.3); RFC 6960 does not ask it of a responder.
+            let critical = self.kind == CertificateKind::Tsu;
+            list.push(extension("2.5.29.37", critical, &ExtendedKeyUsage(vec![usage]).to_der()?));
+        }
+        let identifier = OctetString::new(self.public_key.key_identifier())?;
+        list.push(extension("2.5.29.14", false, &SubjectKeyIdentifier(identifier).to_der()?));
+        if let Some((issuer, urls)) = self.issuer {
+            let key =
+                issuer.subject_key_identifier.clone().unwrap_or_else(|| issuer.public_key.key_identifier().to_vec());
+            let value = AuthorityKeyIdentifier { key_identifier: Some(OctetString::new(key)?), ..Default::default() };
+            list.push(extension("2.5.29.35", false, &value.to_der()?));
+            // A responder's certificate has no CRLDP and no OCSP pointer: its status is not asked (TLS BR 7.1.2.8).
+            if self.kind != CertificateKind::OcspResponder {
+                list.push(extension("2.5.29.31", false, &distribution_point(&urls.crl)?));
+            }
+            list.push(extension("1.3.6.1.5.5.7.1.1", false, &self.information_access(urls)?));
+        }
+        if !self.policies.is_empty() {
+            list.push(extension("2.5.29.32", false, &policies(self.policies)));
+        }
+        if self.kind == CertificateKind::Tsu {
+            let end_s = (self.not_before_s + self.private_key_usage_days * DAY_S).min(not_after_s);
+            let value = PrivateKeyUsagePeriod {
+                not_before: Some(generalized(self.not_before_s)?),
+                not_after: Some(generalized(end_s)?),
+            };
+            list.push(extension("2.5.29.16", false, &value.to_der()?));
+        }
+        if self.kind == CertificateKind::OcspResponder {
+            list.push(extension(&ID_PKIX_OCSP_NOCHECK.to_string(), false, &[writer::NULL, 0]));
+        }
+        Ok(list)
+    }
+
+    fn information_access(&self, urls: &IssuerUrls) -> Result<Vec<u8>, BuildError> {
+        let mut list =
+            vec![AccessDescription { access_method: ID_AD_CA_ISSUERS, access_location: uri(&urls.ca_issuers)? }];
+        if self.kind != CertificateKind::OcspResponder {
+            list.insert(0, AccessDescription { access_method: ID_AD_OCSP, access_location: uri(&urls.ocsp)? });
+        }
+        Ok(AuthorityInfoAccessSyntax(list).to_der()?)
+    }
+}
+
+impl Unsigned {
+    /// The bytes to be signed.
+    #[must_use]
+    pub fn tbs_der(&self) -> &[u8] {
+        &self.tbs_der
+    }
+
+    /// The algorithm to sign them with.
+    #[must_use]
+    pub fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+
+    fn join(&self, signature: &[u8]) -> Vec<u8> {
+        let value = writer::tlv(writer::BIT_STRING, &[&[0], signature]);
+        writer::tlv(writer::SEQUENCE, &[&self.tbs_der, &self.algorithm_der, &value])
+    }
+
+    /// The certificate, once its signature verifies under the issuer's key.
+    ///
+    /// # Errors
+    /// A signature that does not verify: a token that signs with another key than its certificate says.
+    pub fn assemble(&self, signature: &[u8], issuer_key: &PublicKey) -> Result<Certificate, BuildError> {
+        issuer_key
+            .verify(self.algorithm, &self.tbs_der, signature)
+            .map_err(|error| BuildError::ReadBack(CertificateError::Key(error)))?;
+        Ok(Certificate::from_der(&self.join(signature))?)
+    }
+}
+
+/// 16 random octets, the top bit clear and the first not zero (RFC 5280 §4.1.2.2; TLS BR 7.1: 64 bits of CSPRNG).
+fn random_serial() -> Result<[u8; 16], BuildError> {
+    let mut serial = [0; 16];
+    aws_lc_rs::rand::fill(&mut serial).map_err(|_| BuildError::Random)?;
+    serial[0] = (serial[0] & 0x7f) | 0x40;
+    Ok(serial)
+}
+
+fn extension(oid: &str, critical: bool, value: &[u8]) -> Vec<u8> {
+    let oid = ObjectIdentifier::new_unwrap(oid);
+    let oid = writer::tlv(writer::OBJECT_IDENTIFIER, &[oid.as_bytes()]);
+    let flag: &[u8] = if critical { &[writer::BOOLEAN, 1, 0xff] } else { &[] };
+    writer::tlv(writer::SEQUENCE, &[&oid, flag, &writer::tlv(writer::OCTET_STRING, &[value])])
+}
+
+fn policies(oids: &[Oid]) -> Vec<u8> {
+    let list: Vec<Vec<u8>> = oids.iter().map(|oid| writer::tlv(writer::SEQUENCE, &[&oid.to_der()])).collect();
+    let list: Vec<&[u8]> = list.iter().map(Vec::as_slice).collect();
+    writer::tlv(writer::SEQUENCE, &list)
+}
+
+fn uri(text: &str) -> Result<GeneralName, BuildError> {
+    Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(text)?))
+}
+
+fn distribution_point(url: &str) -> Result<Vec<u8>, BuildError> {
+    let point = DistributionPoint {
+        distribution_point: Some(DistributionPointName::FullName(vec![uri(url)?])),
+        reasons: None,
+        crl_issuer: None,
+    };
+    Ok(CrlDistributionPoints(vec![point]).to_der()?)
+}
+
+fn date_time(unix_s: i64) -> Result<DateTime, BuildError> {
+    let seconds = u64::try_from(unix_s).map_err(|_| der::Error::from(der::ErrorKind::DateTime))?;
+    Ok(DateTime::from_unix_duration(std::time::Duration::from_secs(seconds))?)
+}
+
+fn generalized(unix_s: i64) -> Result<GeneralizedTime, BuildError> {
+    Ok(GeneralizedTime::from_date_time(date_time(unix_s)?))
+}
+
+/// UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 §4.1.2.5).
+fn time(unix_s: i64) -> Result<Vec<u8>, BuildError> {
+    let date_time = date_time(unix_s)?;
+    Ok(if date_time.year() < 2050 {
+        der::asn1::UtcTime::from_date_time(date_time)?.to_der()?
+    } else {
+        GeneralizedTime::from_date_time(date_time).to_der()?
+    })
+}
