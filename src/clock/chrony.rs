@@ -22,7 +22,8 @@ const OUTPUT_LIMIT_BYTES: usize = 1_024;
 /// The oldest measurement that still counts as synchronised, in seconds (EN 319 421 TIS-7.7: every 24 h).
 const REFERENCE_LIMIT_S: u64 = 24 * 3_600;
 
-/// A measurement may be dated this far ahead: chronyd dates it by the clock as it corrects it.
+/// A measurement may be dated this far ahead, and by the offset that chronyd knows of: it dates by the clock as it
+/// corrects it.
 const FUTURE_LIMIT_US: i64 = 1_000_000;
 
 /// The reference identifier by which chronyd names its own clock (127.127.1.1).
@@ -207,7 +208,9 @@ impl Tracking {
         }
         let age_us = unix_us.saturating_sub(self.reference_ns / NS_PER_US);
         // A measurement from the future: the clock was set back since, and chronyd has not noticed.
-        if age_us < -FUTURE_LIMIT_US {
+        let ahead_us = age_us.saturating_neg();
+        let offset_us = self.offset_ns.saturating_abs() / NS_PER_US;
+        if ahead_us > FUTURE_LIMIT_US.saturating_add(offset_us) {
             return Err(Unmeasured::Bad(ClockFault::Stepped { by_us: age_us }));
         }
         let age_s = age_us.unsigned_abs() / 1_000_000;

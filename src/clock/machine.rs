@@ -131,7 +131,8 @@ impl MachineClock {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             thread.thread().unpark();
-            if thread.join().is_err() {
+            // Called from an event's closure, it is this thread that ends.
+            if thread.thread().id() != thread::current().id() && thread.join().is_err() {
                 tracing::error!("the clock's thread had panicked");
             }
         }

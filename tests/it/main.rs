@@ -5,6 +5,7 @@
 
 use libtest_mimic::{Arguments, Trial};
 
+mod clock;
 mod layers;
 mod support;
 
@@ -15,5 +16,6 @@ fn main() -> std::process::ExitCode {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(layers::trials());
+    trials.extend(clock::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -15,6 +15,9 @@ const LEAP_ALARM: u8 = 3;
 /// From 16 on a server is not synchronised (MAXSTRAT).
 const STRATUM_LIMIT: u8 = 16;
 
+/// The codes by which a server asks to be left alone (RFC 5905 §7.4).
+const KISS_CODES: [(&[u8; 4], &str); 3] = [(b"DENY", "DENY"), (b"RSTR", "RSTR"), (b"RATE", "RATE")];
+
 /// Seconds from 1900, where NTP's era 0 begins, to 1970.
 const UNIX_IN_NTP_S: i128 = 2_208_988_800;
 
@@ -70,8 +73,8 @@ pub(super) enum PacketError {
     NotOurs,
     #[error("version {version}, mode {mode} is no server's answer")]
     NotAnAnswer { version: u8, mode: u8 },
-    #[error("the server refuses (kiss code {code:?})")]
-    Kiss { code: [char; 4] },
+    #[error("the server refuses (kiss code {code})")]
+    Kiss { code: &'static str },
     #[error("the server is not synchronised (leap indicator {leap}, stratum {stratum})")]
     Unsynchronised { leap: u8, stratum: u8 },
     #[error("the server's times contradict each other")]
@@ -112,12 +115,13 @@ pub(super) fn read_answer(packet: &[u8], nonce: u64, exchange: Exchange) -> Resu
     if !(3..=4).contains(&version) || mode != MODE_SERVER {
         return Err(PacketError::NotAnAnswer { version, mode });
     }
-    if stratum == 0 {
-        return Err(PacketError::Kiss {
-            code: word(12).map(|octet| char::from(octet).escape_debug().next().unwrap_or('?')),
-        });
+    if stratum == 0
+        && let Some((_, code)) = KISS_CODES.iter().find(|(octets, _)| **octets == word(12))
+    {
+        return Err(PacketError::Kiss { code });
     }
-    if leap == LEAP_ALARM || stratum >= STRATUM_LIMIT {
+    // Stratum 0 without such a code is a server that has no time yet.
+    if leap == LEAP_ALARM || !(1..STRATUM_LIMIT).contains(&stratum) {
         return Err(PacketError::Unsynchronised { leap, stratum });
     }
     let (reference, receive, transmit) = (stamp(16), stamp(32), stamp(40));
@@ -234,7 +238,8 @@ mod tests {
             p[1] = 0;
             p[12..16].copy_from_slice(b"RATE");
         });
-        assert_eq!(kissed, Err(PacketError::Kiss { code: ['R', 'A', 'T', 'E'] }));
+        assert_eq!(kissed, Err(PacketError::Kiss { code: "RATE" }));
+        assert_eq!(changed(|p| p[1] = 0), Err(PacketError::Unsynchronised { leap: 0, stratum: 0 }));
         assert_eq!(changed(|p| p[0] = 0xE4), Err(PacketError::Unsynchronised { leap: 3, stratum: 2 }));
         assert_eq!(changed(|p| p[1] = 16), Err(PacketError::Unsynchronised { leap: 0, stratum: 16 }));
         for at in [16, 32, 40] {
