@@ -7,9 +7,9 @@
 //!
 //! Enter by [`MachineClock::start`] and [`Clock::read`]; [`detect`] picks a source; [`ManualClock`] is for tests.
 //!
-//! How it hangs together: a thread of its own ([`machine`]) asks the source; [`guard`] decides what an answer means
-//! and what becomes known of it ([`ClockEvent`]); what a reading needs is handed over without a lock ([`published`]),
-//! and every reading is judged on its own ([`judge`]): the error grows with the time since the check, and a clock that
+//! How it hangs together: a thread of its own (`machine`) asks the source; `guard` decides what an answer means
+//! and what becomes known of it ([`ClockEvent`]); what a reading needs is handed over without a lock (`published`),
+//! and every reading is judged on its own (`judge`): the error grows with the time since the check, and a clock that
 //! was stepped since then is refused at once.
 
 #![deny(unsafe_code)]
