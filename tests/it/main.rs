@@ -6,6 +6,7 @@
 use libtest_mimic::{Arguments, Trial};
 
 mod clock;
+mod keys;
 mod layers;
 mod support;
 
@@ -15,6 +16,7 @@ fn main() -> std::process::ExitCode {
     }
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(keys::trials());
     trials.extend(layers::trials());
     trials.extend(clock::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
