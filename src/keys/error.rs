@@ -326,8 +326,18 @@ impl KeyError {
     /// SoftHSM rewrites a token's file while another process logs in; a reader then sees no token, or half of it.
     pub(super) fn is_transient(&self) -> bool {
         match self {
-            Self::TokenMissing { .. } | Self::KeyMissing { .. } => true,
+            Self::TokenMissing { .. } => true,
             Self::Call { error, .. } => error.means_token_lost() || error.is("CKR_USER_PIN_NOT_INITIALIZED"),
+            _ => false,
+        }
+    }
+
+    /// Whether the module may have to be started anew before the token can be had.
+    pub(super) fn asks_for_a_new_start(&self) -> bool {
+        match self {
+            Self::TokenMissing { .. } | Self::ModuleHangs { .. } => true,
+            Self::Call { error, .. } => error.means_token_lost(),
+            // A wrong PIN, a missing or a swapped key: others who use the module well are not to suffer from it.
             _ => false,
         }
     }

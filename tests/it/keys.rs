@@ -51,6 +51,8 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("keys::pool_survives_a_panicking_completion", panicking_completion),
         Trial::test("keys::pool_drains_when_it_stops", drains),
         alone("keys::pool_comes_back_when_the_tokens_directory_does", directory_away),
+        alone("keys::pool_waits_for_a_missing_token_and_makes_none", pool_without_a_token),
+        alone("keys::a_lost_token_does_not_keep_its_neighbour_down", neighbours),
         alone("keys::pool_does_not_try_a_refused_pin_twice", refused_pin_once),
         faulty("keys::a_hanging_call_loses_its_thread_only", hang_one),
         faulty("keys::a_hanging_module_is_refused_and_comes_back", hang_all),
@@ -255,14 +257,60 @@ fn nothing_is_made(house: &House) -> Result<(), Failed> {
     let uri = if house.is_software() { "software:k" } else { "pkcs11:object=k" }.parse()?;
     assert!(matches!(token.find(&uri).err(), Some(KeyError::KeyMissing { .. })));
     assert!(token.keys()?.is_empty());
+    Ok(())
+}
 
-    // A pool for what is not there refuses, and does not make it either.
+/// Alone, since the pool starts the module anew in the hope of seeing its token.
+fn pool_without_a_token() -> Result<(), Failed> {
+    let mut house = House::softhsm("present");
+    house.settings.tier = Tier::Pkcs11 {
+        module: softhsm::module().unwrap().to_owned(),
+        selector: TokenSelector::Label("keys-later".to_owned()),
+    };
     let events = Events::default();
-    let pool = Pool::start(missing.clone(), Vec::new(), events.sink())?;
-    assert!(recovering_reason(&pool).ok_or("it serves")?.contains("no token"), "{:?}", pool.health());
+    let pool = Pool::start(house.settings.clone(), Vec::new(), events.sink())?;
+    let reason = recovering_reason(&pool).ok_or("it serves")?;
+    assert!(reason.contains("no token with label \"keys-later\"") && reason.contains("keys-present"), "{reason}");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(std::fs::read_dir(softhsm::directory().join("tokens"))?.count(), 1, "the pool made a token");
+    assert_eq!(events.count(|event| matches!(event, KeyEvent::TokenLost { .. })), 1, "{}", events.texts());
+    // The attempts may start the module anew under this call's feet: it is told so, and tries again.
+    until("the token to be made", || {
+        Token::create(&house.settings, &SecretString::from(SO_PIN), &SecretString::from(PIN)).is_ok()
+    });
+    until_ready(&pool);
+    assert_eq!(events.count(|event| matches!(event, KeyEvent::TokenBack { .. })), 1, "{}", events.texts());
     pool.stop();
-    assert_eq!(events.count(|event| matches!(event, KeyEvent::TokenLost { .. })), 1);
-    assert!(Token::open(&missing).is_err());
+    Ok(())
+}
+
+/// Two tokens of one module: one that stays away must not keep the other from serving.
+fn neighbours() -> Result<(), Failed> {
+    let tokens = softhsm::directory().join("tokens");
+    let (ailing, healthy) = (House::softhsm("ailing"), {
+        let before = std::fs::read_dir(&tokens)?.next().ok_or("no token")??.path();
+        (House::softhsm("healthy"), before)
+    });
+    let (healthy, ailing_directory) = healthy;
+    let (ailing_pool, _) = pkcs11_pool(&ailing);
+    let (healthy_pool, events) = pkcs11_pool(&healthy);
+    let load = [Load::start(&ailing_pool), Load::start(&healthy_pool)];
+    std::thread::sleep(Duration::from_millis(100));
+    std::fs::rename(&ailing_directory, softhsm::directory().join("away"))?;
+    until("the loss", || recovering_reason(&ailing_pool).is_some_and(|reason| reason.contains("no token")));
+    until_ready(&healthy_pool);
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(100));
+        until("a signature", || sign_once(&healthy_pool).is_ok());
+    }
+    let disturbed = events.count(|event| matches!(event, KeyEvent::TokenLost { .. }));
+    assert!(disturbed <= 1, "{}", events.texts());
+    for load in load {
+        assert!(load.end().0 > 0);
+    }
+    assert!(sign_once(&ailing_pool).is_err());
+    ailing_pool.stop();
+    healthy_pool.stop();
     Ok(())
 }
 

@@ -19,7 +19,7 @@ use crate::keys::error::{CallError, KeyError};
 /// that works; a hanging one is noticed by the callers' own watch.
 const LIFECYCLE_WAIT: Duration = Duration::from_secs(30);
 /// While others hold sessions of the module, it is not started anew more often than this for one lost token.
-const RENEW_OTHERS_INTERVAL: Duration = Duration::from_secs(60);
+const RENEW_OTHERS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Modules by their resolved path. The outer lock is held for a look-up only; loading holds the inner one.
 static MODULES: Mutex<BTreeMap<PathBuf, Arc<Loading>>> = Mutex::new(BTreeMap::new());

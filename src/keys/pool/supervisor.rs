@@ -283,7 +283,7 @@ impl Supervisor {
                 drop(state);
                 // What the last sessions belonged to says nothing of the life that this attempt began.
                 self.generation = None;
-                self.renew_next = true;
+                self.renew_next = error.asks_for_a_new_start();
                 if news && under_way.request.is_none() {
                     self.last_reason.clone_from(&reason);
                     let event = if self.served_before || self.told_lost {
