@@ -4,10 +4,15 @@
 //! [`asn1`], [`crypto`] < [`clock`], [`keys`], [`store`] < [`ledger`] < [`ca`] < [`tsa`] < [`config`] < [`http`]
 //! < [`app`] < [`cli`]. docs/ARCHITECTURE.md says what each owns.
 
+pub mod app;
 pub mod asn1;
 pub mod ca;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod crypto;
+pub mod http;
 pub mod keys;
 pub mod ledger;
 pub mod store;
+pub mod tsa;

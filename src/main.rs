@@ -1,2 +1,11 @@
 //! The `noonmark` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+/// Measured on the running server, see docs/PERFORMANCE.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    noonmark::cli::main()
+}

@@ -227,6 +227,12 @@ impl Certificate {
         super::name::display(&self.subject_der)
     }
 
+    /// The issuer as RFC 4514 writes it, for people.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        super::name::display(&self.issuer_der)
+    }
+
     /// The serial number in hexadecimal.
     #[must_use]
     pub fn serial_hex(&self) -> String {

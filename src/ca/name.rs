@@ -1,6 +1,6 @@
 //! Subject names.
 
-use der::{Decode, Encode};
+use der::Decode;
 use x509_cert::name::Name;
 
 use crate::asn1::writer;
@@ -61,6 +61,15 @@ impl SubjectName {
         })
     }
 
+    /// Country and organization of a CA's subject, with another common name.
+    ///
+    /// # Errors
+    /// A CA whose subject lacks either, or has them in a form refused by [`Self::new`].
+    pub fn from_issuer(issuer_subject_der: &[u8], common_name: &str) -> Result<Self, SubjectNameError> {
+        let text = |last_arc| attribute_text(issuer_subject_der, last_arc).unwrap_or_default();
+        Self::new(&text(6), &text(10), common_name)
+    }
+
     /// The Name's DER: country as PrintableString, the others as UTF8String (RFC 5280 §4.1.2.4).
     #[must_use]
     pub fn to_der(&self) -> Vec<u8> {
@@ -86,13 +95,15 @@ pub(crate) fn display(name_der: &[u8]) -> String {
     Name::from_der(name_der).map_or_else(|_| hex::encode(name_der), |name| name.to_string())
 }
 
+/// The text of a Name's first attribute of this type (last arc below 2.5.4).
+fn attribute_text(name_der: &[u8], last_arc: u8) -> Option<String> {
+    let name = Name::from_der(name_der).ok()?;
+    let wanted = [0x55, 0x04, last_arc];
+    let pair = name.0.iter().flat_map(|set| set.0.iter()).find(|pair| pair.oid.as_bytes() == wanted)?;
+    String::from_utf8(pair.value.value().to_vec()).ok()
+}
+
 /// Whether a Name has an attribute of this type (last arc below 2.5.4).
 pub(crate) fn has_attribute(name_der: &[u8], last_arc: u8) -> bool {
-    let wanted = [0x55, 0x04, last_arc];
-    Name::from_der(name_der).is_ok_and(|name| {
-        name.0
-            .iter()
-            .flat_map(|set| set.0.iter())
-            .any(|pair| pair.oid.as_bytes() == wanted && pair.value.to_der().is_ok())
-    })
+    attribute_text(name_der, last_arc).is_some()
 }

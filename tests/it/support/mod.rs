@@ -1,4 +1,7 @@
-//! What several tests share: SoftHSM, PostgreSQL, a running server.
+//! What several tests share: SoftHSM, chronyd, PostgreSQL, a running server.
 
 pub mod chrony;
+pub mod http;
+pub mod server;
 pub mod softhsm;
+pub mod timestamp;

@@ -1,0 +1,94 @@
+//! `check`: is everything that serving needs in order? Asked of the parts themselves, without a running server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Installation;
+use super::readiness::{check, clock_check, profile_check, tier_is_software};
+use super::toml_template::SOFTWARE_TIER_WARNING;
+use crate::clock::MachineClock;
+use crate::http::{CheckState, ReadyCheck};
+use crate::keys::Token;
+
+/// How long the clock's first check may take.
+const CLOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Every part that serving needs.
+#[must_use]
+pub fn run(installation: &Installation) -> Vec<ReadyCheck> {
+    let configuration = &installation.configuration;
+    let mut checks = vec![store_check(installation)];
+    checks.push(match MachineClock::start(configuration.clock.settings(), Arc::new(|_| {})) {
+        Ok(clock) => {
+            let began = std::time::Instant::now();
+            while crate::clock::Clock::read(&*clock).is_err() && began.elapsed() < CLOCK_PATIENCE {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            let result = clock_check(&*clock);
+            clock.stop();
+            result
+        }
+        Err(error) => check("clock", CheckState::Failed, error.to_string()),
+    });
+    checks.push(token_check(installation));
+    let now_s = super::lifecycle::now_s().unwrap_or(0);
+    for name in configuration.tsa.keys() {
+        let unit = installation.unit_candidate(name, now_s);
+        let mut result = profile_check(name, &unit, now_s);
+        if let Ok(candidate) = &unit
+            && let Err(reason) = held_against_token(installation, candidate)
+        {
+            result = check(format!("profile {name}"), CheckState::Failed, reason);
+        }
+        checks.push(result);
+    }
+    if configuration.tsa.is_empty() {
+        checks.push(check("profiles", CheckState::Failed, "noonmark.toml has no [tsa.NAME] section"));
+    }
+    checks
+}
+
+fn store_check(installation: &Installation) -> ReadyCheck {
+    match installation.store.ping() {
+        Ok(()) => check("store", CheckState::Ok, ""),
+        Err(error) => check("store", CheckState::Failed, error.to_string()),
+    }
+}
+
+fn token_check(installation: &Installation) -> ReadyCheck {
+    let name = "token service";
+    let opened = installation
+        .configuration
+        .token_settings("service")
+        .map_err(|error| error.to_string())
+        .and_then(|settings| Token::open(&settings).map_err(|error| error.to_string()));
+    match opened {
+        Err(reason) => check(name, CheckState::Failed, reason),
+        Ok(_) if tier_is_software(&installation.configuration) => {
+            check(name, CheckState::Warning, SOFTWARE_TIER_WARNING)
+        }
+        Ok(_) => check(name, CheckState::Ok, ""),
+    }
+}
+
+/// The key in the token must be the certificate's, and be kept as a key should be.
+fn held_against_token(installation: &Installation, candidate: &super::units::Candidate) -> Result<(), String> {
+    let settings =
+        installation.configuration.token_settings(&candidate.row.token).map_err(|error| error.to_string())?;
+    let token = Token::open(&settings).map_err(|error| error.to_string())?;
+    let uri = super::units::uri(&candidate.row).map_err(|error| error.to_string())?;
+    let signer = token.find(&uri).map_err(|error| error.to_string())?;
+    if signer.public_key().spki_der() != candidate.certificate().public_key.spki_der() {
+        return Err(format!(
+            "the key {} in the token is not the one in its certificate; was the token replaced?",
+            candidate.row.name
+        ));
+    }
+    let challenge = b"noonmark check";
+    let signature = signer.sign(candidate.algorithm, challenge).map_err(|error| error.to_string())?;
+    candidate
+        .certificate()
+        .public_key
+        .verify(candidate.algorithm, challenge, &signature)
+        .map_err(|error| format!("the key {} signs, but not for its certificate: {error}", candidate.row.name))
+}

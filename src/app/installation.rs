@@ -1,0 +1,93 @@
+//! An installation opened: its configuration and its store.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::{Configuration, ConfigurationError};
+use crate::ledger::{Event, Ledger, LedgerError, LedgerSettings};
+use crate::store::{Store, StoreError, StoreOptions, StoreUrl, StoreUrlError};
+
+/// Why an installation can't be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallationError {
+    /// The configuration.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// The store's URL.
+    #[error("[store] url: {0}")]
+    Url(#[from] StoreUrlError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// An installation: what is configured, and where it keeps things.
+pub struct Installation {
+    /// The configuration.
+    pub configuration: Configuration,
+    /// The store.
+    pub store: Arc<Store>,
+}
+
+/// What a process does with the installation; it names the server row whose chain it writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Serving: one process an installation's directory.
+    Serve,
+    /// An operator's verb, beside a server that may be running.
+    Operator,
+}
+
+impl Installation {
+    /// Opens the installation in a directory.
+    ///
+    /// # Errors
+    /// No installation, a configuration or a store that is not usable.
+    pub fn open(directory: &Path) -> Result<Self, InstallationError> {
+        Self::with(Configuration::load(directory)?)
+    }
+
+    /// Opens the store of a configuration and brings its schema up to date.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn with(configuration: Configuration) -> Result<Self, InstallationError> {
+        let url = StoreUrl::parse(&configuration.store.url, &configuration.directory)?;
+        let options = StoreOptions {
+            password_file: configuration.store.password_file.as_deref().map(|path| configuration.path(path)),
+            ..StoreOptions::default()
+        };
+        let store = Store::open(&url, &options)?;
+        store.migrate()?;
+        Ok(Self { configuration, store: Arc::new(store) })
+    }
+
+    /// A ledger of this process' own: a chain nobody else writes to.
+    ///
+    /// # Errors
+    /// The directory is locked by another process of the same purpose, or the store does not answer.
+    pub fn ledger(&self, purpose: Purpose) -> Result<Arc<Ledger>, InstallationError> {
+        let name = match purpose {
+            Purpose::Serve => "serve",
+            Purpose::Operator => "operator",
+        };
+        let lease = self.store.lease_server(name)?;
+        Ok(Ledger::start(Arc::clone(&self.store), lease, LedgerSettings::default())?)
+    }
+
+    /// Records one event of an operator's verb and waits until it is durable.
+    ///
+    /// # Errors
+    /// The record did not become durable: what was to be recorded must not be taken as done.
+    pub fn record(&self, event: Event) -> Result<(), InstallationError> {
+        let ledger = self.ledger(Purpose::Operator)?;
+        let recorded = ledger.record_event(event);
+        ledger.stop();
+        recorded?;
+        Ok(())
+    }
+}

@@ -1,0 +1,20 @@
+//! The only wiring: builds the rooms from the configuration, runs and stops the server.
+//!
+//! Owns: opening an installation ([`Installation`]), making one ([`setup`]), keys' lives ([`lifecycle`]),
+//! what serving needs and whether it is there ([`serving`], [`readiness`]), signals.
+//! Does not own: anything that one room can do alone.
+
+pub mod checks;
+mod events;
+mod installation;
+pub mod lifecycle;
+mod observability;
+mod readiness;
+mod serving;
+pub mod setup;
+mod toml_template;
+mod units;
+
+pub use installation::{Installation, InstallationError};
+pub use serving::{ServeError, serve};
+pub use units::{UnitFault, WARN_DAYS};

@@ -1,0 +1,89 @@
+//! The command line: a file a verb.
+//!
+//! Owns: arguments, messages, tables, exit codes. Does not own: what the verbs do beyond that.
+//! Exit codes: 0 done, 1 it failed and the message says what to do, 2 the words were wrong.
+
+mod audit;
+mod check;
+mod completions;
+mod environment;
+mod failure;
+mod init;
+mod key;
+mod operator;
+mod serve;
+mod timestamp;
+mod up;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use failure::Failure;
+
+/// A self-hosted timestamping and verification server whose keys live in PKCS#11 hardware.
+#[derive(Debug, Parser)]
+#[command(
+    name = "noonmark",
+    version,
+    about,
+    after_help = "A first timestamp:\n  noonmark init            make an installation in ./var\n  noonmark up              start it\n  noonmark timestamp FILE  get a timestamp for a file\n\nSettings: noonmark.toml in the installation's directory, then NOONMARK_SECTION__KEY in the environment, then flags."
+)]
+pub struct Arguments {
+    /// The installation's directory
+    #[arg(long, global = true, env = "NOONMARK_DIR", default_value = "./var", value_name = "DIR")]
+    pub dir: PathBuf,
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make an installation: tokens, keys, certificates, database, configuration
+    Init(init::InitArguments),
+    /// Start the whole installation on this machine and say how to use it
+    Up(up::UpArguments),
+    /// Serve: timestamps over HTTP
+    Serve(serve::ServeArguments),
+    /// Is everything that serving needs in order? Token, keys, certificates, clock, store
+    Check(check::CheckArguments),
+    /// Keys: where they live, who may use them, their certificates
+    #[command(subcommand)]
+    Key(key::KeyVerb),
+    /// Get a timestamp for a file, check it, and write it beside the file
+    Timestamp(timestamp::TimestampArguments),
+    /// What was signed, when, by which key, for whom
+    #[command(subcommand)]
+    Audit(audit::AuditVerb),
+    /// Print a shell's completion script
+    Completions(completions::CompletionsArguments),
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("noonmark: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    match &arguments.verb {
+        Verb::Init(init) => init::run(&arguments.dir, init),
+        Verb::Up(up) => up::run(&arguments.dir, up),
+        Verb::Serve(serve) => serve::run(&arguments.dir, serve),
+        Verb::Check(check) => check::run(&arguments.dir, check),
+        Verb::Key(verb) => key::run(&arguments.dir, verb),
+        Verb::Timestamp(timestamp) => timestamp::run(timestamp),
+        Verb::Audit(verb) => audit::run(&arguments.dir, verb),
+        Verb::Completions(completions) => completions::run(completions),
+    }
+}

@@ -1,0 +1,53 @@
+//! The endpoints, on actix-web: a file an endpoint group.
+//!
+//! Owns: paths, media types, limits on bodies, connections and callers, who a caller is, problem+json, TLS.
+//! Does not own: what is answered (see `tsa`); wiring (see `app`).
+//! Enter by [`server::start`] with [`Services`].
+
+mod body;
+mod caller;
+mod certificates;
+mod limits;
+mod operators;
+mod pages;
+mod problem;
+pub mod server;
+mod tls;
+mod tsa;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+pub use caller::{Caller, Callers};
+pub use limits::Limits;
+pub use operators::{CheckState, Readiness, ReadyCheck, ReadyReport};
+pub use tls::TlsError;
+
+use crate::config::HttpSection;
+use crate::tsa::Authority;
+
+/// What the endpoints are handed.
+pub struct Services {
+    /// The `[http]` section.
+    pub settings: HttpSection,
+    /// The URL that clients use, for pages.
+    pub public_url: String,
+    /// Timestamps.
+    pub authority: Arc<Authority>,
+    /// Who is known by name.
+    pub callers: Callers,
+    /// How much a caller may ask.
+    pub limits: Limits,
+    /// What `/readyz` answers.
+    pub readiness: Box<dyn Readiness>,
+    /// What `/metrics` answers.
+    pub render_metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// The issuers' certificates by name, DER, for `/ca/{issuer}.cer`.
+    pub issuers: RwLock<BTreeMap<String, Vec<u8>>>,
+}
+
+impl Services {
+    fn issuer(&self, name: &str) -> Option<Vec<u8>> {
+        self.issuers.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+}

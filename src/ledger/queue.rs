@@ -1,0 +1,176 @@
+//! What waits for the next commit.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use metrics::{Gauge, gauge};
+
+use super::{LedgerError, LedgerHealth, LedgerSettings, Record};
+
+/// Who is waiting at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// A client.
+    Interactive,
+    /// A batch.
+    Bulk,
+}
+
+/// A record that stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number in the chain.
+    pub number: i64,
+}
+
+/// Hears of a record's fate, once.
+pub type Completion = Box<dyn FnOnce(Result<Recorded, LedgerError>) + Send>;
+
+/// A record and who hears of it.
+pub(super) struct Waiting {
+    pub(super) record: Record,
+    pub(super) done: Completion,
+}
+
+/// The most records in one commit: a group of this size takes some milliseconds, and the next one waits that long.
+pub(super) const MAX_GROUP: usize = 512;
+
+pub(super) struct Queue {
+    settings: LedgerSettings,
+    server_id: std::sync::atomic::AtomicI64,
+    state: Mutex<State>,
+    arrived: Condvar,
+    up: AtomicBool,
+    waiting: Gauge,
+}
+
+#[derive(Default)]
+struct State {
+    interactive: VecDeque<Waiting>,
+    bulk: VecDeque<Waiting>,
+    down: Option<String>,
+    closed: bool,
+    /// Whether the writer sleeps: only then is waking it worth a system call.
+    sleeping: bool,
+}
+
+/// What the writer wakes up to.
+pub(super) enum Next {
+    /// A group, interactive records first.
+    Group(Vec<Waiting>),
+    /// Nothing came for a while.
+    Idle,
+    /// No more will come.
+    Closed,
+}
+
+impl Queue {
+    pub(super) fn new(settings: LedgerSettings, server_id: i64) -> Self {
+        Self {
+            settings,
+            server_id: std::sync::atomic::AtomicI64::new(server_id),
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            up: AtomicBool::new(true),
+            waiting: gauge!("noonmark_ledger_queue_length"),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.up.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_server_id(&self, server_id: i64) {
+        self.server_id.store(server_id, Ordering::Relaxed);
+    }
+
+    pub(super) fn submit(&self, lane: Lane, record: Record, done: Completion) -> Result<(), LedgerError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(LedgerError::Stopped);
+        }
+        if let Some(reason) = &state.down {
+            return Err(LedgerError::Down { reason: reason.clone() });
+        }
+        let (queue, limit) = match lane {
+            Lane::Interactive => (&mut state.interactive, self.settings.queue_length),
+            Lane::Bulk => (&mut state.bulk, self.settings.bulk_queue_length),
+        };
+        if queue.len() >= limit {
+            return Err(LedgerError::Full);
+        }
+        queue.push_back(Waiting { record, done });
+        let wake = std::mem::take(&mut state.sleeping);
+        drop(state);
+        if wake {
+            self.arrived.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Everything that arrived during the last commit, up to a group's size.
+    pub(super) fn next(&self, idle_after: Duration) -> Next {
+        let mut state = self.lock();
+        while state.interactive.is_empty() && state.bulk.is_empty() {
+            if state.closed {
+                return Next::Closed;
+            }
+            state.sleeping = true;
+            let (again, waited) =
+                self.arrived.wait_timeout(state, idle_after).unwrap_or_else(PoisonError::into_inner);
+            state = again;
+            state.sleeping = false;
+            if waited.timed_out() && state.interactive.is_empty() && state.bulk.is_empty() {
+                return if state.closed { Next::Closed } else { Next::Idle };
+            }
+        }
+        let interactive = state.interactive.len().min(MAX_GROUP);
+        let bulk = state.bulk.len().min(MAX_GROUP - interactive);
+        let mut group = Vec::with_capacity(interactive + bulk);
+        group.extend(state.interactive.drain(..interactive));
+        group.extend(state.bulk.drain(..bulk));
+        let left = state.interactive.len() + state.bulk.len();
+        drop(state);
+        self.waiting.set(f64::from(u32::try_from(left).unwrap_or(u32::MAX)));
+        Next::Group(group)
+    }
+
+    /// From now on records are refused at once; what waits is handed out to be refused.
+    pub(super) fn set_down(&self, reason: String) -> Vec<Waiting> {
+        self.up.store(false, Ordering::Relaxed);
+        let mut state = self.lock();
+        state.down = Some(reason);
+        let mut waiting: Vec<Waiting> = state.interactive.drain(..).collect();
+        waiting.extend(state.bulk.drain(..));
+        waiting
+    }
+
+    pub(super) fn set_up(&self) {
+        self.lock().down = None;
+        self.up.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_all();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    pub(super) fn health(&self) -> LedgerHealth {
+        let state = self.lock();
+        LedgerHealth {
+            down: state.down.clone(),
+            waiting: state.interactive.len() + state.bulk.len(),
+            server_id: self.server_id.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Keys, certificates and profiles in SQLite.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::SqliteStore;
+use crate::store::{CertificateRow, KeyRow, KeyState, ProfileRow, StoreError, now_us};
+
+impl SqliteStore {
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        query(&self.shared.reader()?).map_err(|error| self.shared.error(error))
+    }
+
+    fn write(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<usize, StoreError> {
+        self.shared.writer().execute(sql, parameters).map_err(|error| self.shared.error(error))
+    }
+
+    pub(crate) fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
+        let rows: Vec<(KeyRow, String)> = self.read(|connection| {
+            connection
+                .prepare("SELECT name, token, uri, role, algorithm, state, certificate_sha256 FROM keys ORDER BY rowid")?
+                .query_map([], |row| {
+                    let key = KeyRow {
+                        name: row.get(0)?,
+                        token: row.get(1)?,
+                        uri: row.get(2)?,
+                        role: row.get(3)?,
+                        algorithm: row.get(4)?,
+                        state: KeyState::Destroyed,
+                        certificate_sha256: row.get(6)?,
+                    };
+                    Ok((key, row.get(5)?))
+                })?
+                .collect()
+        })?;
+        rows.into_iter().map(|(key, state)| key.with_state(&state)).collect()
+    }
+
+    pub(crate) fn insert_key(&self, key: &KeyRow) -> Result<(), StoreError> {
+        self.write(
+            "INSERT INTO keys (name, token, uri, role, algorithm, state, certificate_sha256, changed_at_us) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                key.name,
+                key.token,
+                key.uri,
+                key.role,
+                key.algorithm,
+                key.state.name(),
+                key.certificate_sha256,
+                now_us()
+            ],
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn change_key_state(&self, name: &str, from: KeyState, to: KeyState) -> Result<bool, StoreError> {
+        let changed = self.write(
+            "UPDATE keys SET state = ?3, changed_at_us = ?4 WHERE name = ?1 AND state = ?2",
+            params![name, from.name(), to.name(), now_us()],
+        )?;
+        Ok(changed == 1)
+    }
+
+    pub(crate) fn set_key_certificate(&self, name: &str, sha256: &[u8; 32]) -> Result<(), StoreError> {
+        self.write(
+            "UPDATE keys SET certificate_sha256 = ?2, changed_at_us = ?3 WHERE name = ?1",
+            params![name, sha256, now_us()],
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn put_certificate(&self, row: &CertificateRow) -> Result<(), StoreError> {
+        self.write(
+            "INSERT INTO certificates (sha256, der, subject, issuer, serial, not_before_s, not_after_s, role) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (sha256) DO NOTHING",
+            params![
+                row.sha256,
+                row.der,
+                row.subject,
+                row.issuer,
+                row.serial,
+                row.not_before_s,
+                row.not_after_s,
+                row.role
+            ],
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn certificates(&self) -> Result<Vec<CertificateRow>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare(
+                    "SELECT sha256, der, subject, issuer, serial, not_before_s, not_after_s, role \
+                     FROM certificates ORDER BY rowid",
+                )?
+                .query_map([], |row| {
+                    Ok(CertificateRow {
+                        sha256: row.get(0)?,
+                        der: row.get(1)?,
+                        subject: row.get(2)?,
+                        issuer: row.get(3)?,
+                        serial: row.get(4)?,
+                        not_before_s: row.get(5)?,
+                        not_after_s: row.get(6)?,
+                        role: row.get(7)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    pub(crate) fn profile(&self, name: &str) -> Result<Option<ProfileRow>, StoreError> {
+        self.read(|connection| {
+            connection
+                .query_row("SELECT name, text FROM profiles WHERE name = ?1", [name], |row| {
+                    Ok(ProfileRow { name: row.get(0)?, text: row.get(1)? })
+                })
+                .optional()
+        })
+    }
+
+    pub(crate) fn profiles(&self) -> Result<Vec<ProfileRow>, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare("SELECT name, text FROM profiles ORDER BY name")?
+                .query_map([], |row| Ok(ProfileRow { name: row.get(0)?, text: row.get(1)? }))?
+                .collect()
+        })
+    }
+
+    pub(crate) fn put_profile(&self, name: &str, text: &str) -> Result<(), StoreError> {
+        self.write(
+            "INSERT INTO profiles (name, text) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET text = ?2",
+            params![name, text],
+        )
+        .map(drop)
+    }
+}

@@ -1,0 +1,68 @@
+//! WAL checkpoints, on a thread of their own: no commit waits for one.
+
+use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use metrics::gauge;
+use rusqlite::Connection;
+
+use crate::store::StoreError;
+
+/// Between two looks at the WAL.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// From this size on the WAL is copied into the database.
+const PASSIVE_FROM_BYTES: u64 = 4 << 20;
+/// From this size on writers wait a moment, so that the WAL starts again from its beginning: under a steady load a
+/// passive checkpoint never gets there.
+const RESTART_FROM_BYTES: u64 = 32 << 20;
+
+pub(super) struct Checkpointer {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
+        let connection = super::connect(path)?;
+        let wal = {
+            let mut name = path.as_os_str().to_owned();
+            name.push("-wal");
+            std::path::PathBuf::from(name)
+        };
+        let (stop, stopped) = channel();
+        let thread = std::thread::Builder::new()
+            .name("checkpoint".to_owned())
+            .spawn(move || {
+                let bytes = gauge!("noonmark_store_wal_bytes");
+                while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                    let size = std::fs::metadata(&wal).map_or(0, |metadata| metadata.len());
+                    bytes.set(f64::from(u32::try_from(size).unwrap_or(u32::MAX)));
+                    if size >= PASSIVE_FROM_BYTES {
+                        checkpoint(&connection, size);
+                    }
+                }
+            })
+            .map_err(|source| StoreError::File { path: path.to_owned(), source })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+fn checkpoint(connection: &Connection, size: u64) {
+    // Passive first: it does the copying without holding writers up, and leaves little for the other.
+    let run = |mode: &str| connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+    let result = run("PASSIVE").and_then(|()| if size >= RESTART_FROM_BYTES { run("TRUNCATE") } else { Ok(()) });
+    if let Err(error) = result {
+        tracing::warn!(%error, wal_bytes = size, "a checkpoint failed; the WAL grows until one succeeds");
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}

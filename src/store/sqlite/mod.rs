@@ -1,0 +1,132 @@
+//! SQLite: one machine, one file, WAL, synchronous=FULL.
+//!
+//! One connection writes, behind a lock, so that writers of this process never wait by polling; other connections read.
+
+mod catalog;
+mod checkpoint;
+mod ledger;
+
+pub(crate) use ledger::{SqliteLease, SqliteWriter};
+
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::StoreError;
+use checkpoint::Checkpointer;
+
+mod embedded {
+    refinery::embed_migrations!("src/store/migrations/sqlite");
+}
+
+/// How long a write waits for another process' (an operator's verb beside the server).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements kept a connection: more than there are in this room.
+const STATEMENTS: usize = 64;
+/// How long an operator's verb waits for another's lock.
+const OPERATOR_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A SQLite store.
+pub(crate) struct SqliteStore {
+    shared: Arc<Shared>,
+    _checkpointer: Checkpointer,
+}
+
+pub(super) struct Shared {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+}
+
+impl Shared {
+    fn error(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::Sqlite { path: self.path.clone(), source }
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reader(&self) -> Result<Connection, StoreError> {
+        connect(&self.path)
+    }
+}
+
+/// Opens a connection whose writes are durable, and reads back that they are.
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let error = |source| StoreError::Sqlite { path: path.to_owned(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(error)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; \
+             PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;",
+        )
+        .map_err(error)?;
+    let journal: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(error)?;
+    let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).map_err(error)?;
+    if journal != "wal" {
+        return Err(StoreError::NotDurable { setting: "journal_mode".to_owned(), value: journal, wanted: "wal" });
+    }
+    // 2 is FULL: the WAL is synced at every commit.
+    if synchronous != 2 {
+        return Err(StoreError::NotDurable {
+            setting: "synchronous".to_owned(),
+            value: synchronous.to_string(),
+            wanted: "FULL (2)",
+        });
+    }
+    Ok(connection)
+}
+
+impl SqliteStore {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = connect(path)?;
+        let shared = Arc::new(Shared { path: path.to_owned(), writer: Mutex::new(connection) });
+        let checkpointer = Checkpointer::start(path)?;
+        Ok(Self { shared, _checkpointer: checkpointer })
+    }
+
+    pub(super) fn migrate(&self) -> Result<(), StoreError> {
+        // refinery takes no lock of its own, and several processes may start at once.
+        let _lock = lock(&self.beside("migrate.lock"), Some(OPERATOR_PATIENCE), "migration")?;
+        let mut connection = self.shared.writer();
+        embedded::migrations::runner()
+            .run(&mut *connection)
+            .map(drop)
+            .map_err(|error| StoreError::Migration { reason: error.to_string() })
+    }
+
+    pub(super) fn ping(&self) -> Result<(), StoreError> {
+        let connection = self.shared.reader()?;
+        connection.query_row("SELECT count(*) FROM servers", [], |_| Ok(())).map_err(|error| self.shared.error(error))
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.shared.path.with_file_name(name)
+    }
+}
+
+/// Takes a lock file; waits as long as told, or not at all.
+fn lock(path: &Path, patience: Option<Duration>, purpose: &str) -> Result<File, StoreError> {
+    let failed = |source| StoreError::File { path: path.to_owned(), source };
+    let file = File::options().create(true).write(true).truncate(false).open(path).map_err(failed)?;
+    let deadline = std::time::Instant::now() + patience.unwrap_or_default();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) if std::time::Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(StoreError::Locked { purpose: purpose.to_owned(), path: path.to_owned() });
+            }
+            Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
+        }
+    }
+}
