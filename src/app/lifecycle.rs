@@ -81,7 +81,9 @@ pub enum LifecycleError {
         needed: &'static str,
     },
     /// Another successor waits already.
-    #[error("key {name} waits as the successor already; let it take over (SIGHUP or restart `serve`) or destroy it first")]
+    #[error(
+        "key {name} waits as the successor already; let it take over (SIGHUP or restart `serve`) or destroy it first"
+    )]
     SuccessorWaits {
         /// The successor.
         name: String,
@@ -101,7 +103,9 @@ pub enum LifecycleError {
         text: &'static str,
     },
     /// No issuing CA here.
-    #[error("this installation has no active issuing CA key; use `key generate`, `key csr` and `key import-cert` with your own CA")]
+    #[error(
+        "this installation has no active issuing CA key; use `key generate`, `key csr` and `key import-cert` with your own CA"
+    )]
     NoIssuer,
     /// The certificate's file.
     #[error("{path}: {source}")]
@@ -195,7 +199,10 @@ impl<'a> Steward<'a> {
     ) -> Result<(KeyRow, KeyInfo), LifecycleError> {
         let token = Token::open_writable(&self.installation.configuration.token_settings(token_name)?)?;
         // The intent is recorded before, the outcome after: a key that exists in the token is always known to the ledger.
-        self.record("key-generation-begun", json!({ "key": name, "token": token_name, "role": role, "algorithm": algorithm.to_string() }))?;
+        self.record(
+            "key-generation-begun",
+            json!({ "key": name, "token": token_name, "role": role, "algorithm": algorithm.to_string() }),
+        )?;
         let info = token.generate(name, algorithm)?;
         let row = KeyRow::new(name, token_name, &info.uri.to_string(), role, &algorithm.to_string());
         self.installation.store.insert_key(&row)?;
@@ -214,7 +221,11 @@ impl<'a> Steward<'a> {
     ///
     /// # Errors
     /// As [`Self::generate`].
-    pub fn generate_for_profile(&self, profile: &str, algorithm: KeyAlgorithm) -> Result<(KeyRow, KeyInfo), LifecycleError> {
+    pub fn generate_for_profile(
+        &self,
+        profile: &str,
+        algorithm: KeyAlgorithm,
+    ) -> Result<(KeyRow, KeyInfo), LifecycleError> {
         self.require_profile(profile)?;
         let name = self.next_name(&format!("tsu-{profile}"))?;
         self.generate("service", &tsu_role(profile), &name, algorithm)
@@ -304,7 +315,11 @@ impl<'a> Steward<'a> {
     ///
     /// # Errors
     /// No own CA, a successor that waits already, a token that refuses.
-    pub fn rotate(&self, profile: &str, algorithm: Option<KeyAlgorithm>) -> Result<(KeyRow, Certificate, KeyState), LifecycleError> {
+    pub fn rotate(
+        &self,
+        profile: &str,
+        algorithm: Option<KeyAlgorithm>,
+    ) -> Result<(KeyRow, Certificate, KeyState), LifecycleError> {
         let role = tsu_role(profile);
         let section = self.require_profile(profile)?;
         if let Some(waiting) = self.installation.key_in_state(&role, KeyState::Successor)? {

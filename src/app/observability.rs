@@ -17,7 +17,8 @@ const UPKEEP: Duration = Duration::from_secs(2);
 
 /// Sets the log up, once a process; standard error, so that standard output stays the verbs'.
 pub(super) fn start_log(section: &LogSection) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&section.filter).map_err(|error| format!("[log] filter = {:?}: {error}", section.filter))?;
+    let filter =
+        EnvFilter::try_new(&section.filter).map_err(|error| format!("[log] filter = {:?}: {error}", section.filter))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true);
     let started = match section.format {
         LogFormat::Text => builder.with_ansi(false).try_init(),

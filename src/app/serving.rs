@@ -9,9 +9,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::events::{EventChannel, Recorder};
 use super::installation::{Installation, InstallationError, Purpose};
 use super::lifecycle::{self, LifecycleError};
+use super::observability;
 use super::readiness::{SharedReadiness, Watched, tier_is_software};
 use super::units::{self, Candidate, UnitFault, tsu_role};
-use super::observability;
 use crate::clock::{Clock, ClockEvent, ClockStartError, MachineClock};
 use crate::config::{Configuration, ConfigurationError};
 use crate::http::server::StartError;
@@ -122,8 +122,7 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
                 limits.limits.forget_idle();
             }
         });
-        let running =
-            http::server::start(services, &addresses, descriptor_limit, |path| configuration.path(path))?;
+        let running = http::server::start(services, &addresses, descriptor_limit, |path| configuration.path(path))?;
         tracing::info!(listen = ?addresses, url = %configuration.public_url, "serving");
         server.run(running).await
     });
@@ -161,14 +160,8 @@ impl Server {
             software_tier: tier_is_software(&installation.configuration),
             profiles: RwLock::new(Vec::new()),
         });
-        let server = Self {
-            installation: RwLock::new(Arc::new(installation)),
-            ledger,
-            clock,
-            events,
-            authority,
-            watched,
-        };
+        let server =
+            Self { installation: RwLock::new(Arc::new(installation)), ledger, clock, events, authority, watched };
         server.load()?;
         Ok((server, recorder))
     }
@@ -273,8 +266,10 @@ impl Server {
             if before.as_deref() == Some(text.as_str()) {
                 continue;
             }
-            self.ledger
-                .record_event(Event::new("profile-changed", json!({ "profile": name, "before": before, "after": text })))?;
+            self.ledger.record_event(Event::new(
+                "profile-changed",
+                json!({ "profile": name, "before": before, "after": text }),
+            ))?;
             installation.store.put_profile(name, &text)?;
         }
         Ok(())
@@ -283,11 +278,12 @@ impl Server {
     /// Reads noonmark.toml's profiles and the store's keys again; what is not in order leaves all as it was.
     fn reload(&self) {
         let before = self.installation();
-        let reloaded = Configuration::load(&before.configuration.directory).map_err(ServeError::from).and_then(|configuration| {
-            *self.installation.write().unwrap_or_else(PoisonError::into_inner) =
-                Arc::new(Installation { configuration, store: Arc::clone(&before.store) });
-            self.load()
-        });
+        let reloaded =
+            Configuration::load(&before.configuration.directory).map_err(ServeError::from).and_then(|configuration| {
+                *self.installation.write().unwrap_or_else(PoisonError::into_inner) =
+                    Arc::new(Installation { configuration, store: Arc::clone(&before.store) });
+                self.load()
+            });
         match reloaded {
             Ok(()) => tracing::info!("reloaded"),
             Err(error) => {

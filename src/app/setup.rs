@@ -108,7 +108,9 @@ pub enum SetupError {
     #[error("the database holds no installation to join; make the first server without --join")]
     NothingToJoin,
     /// Joining needs the tokens that exist.
-    #[error("--join needs the service token that the other servers use: --use-token service=LABEL:PINFILE (and --tier pkcs11)")]
+    #[error(
+        "--join needs the service token that the other servers use: --use-token service=LABEL:PINFILE (and --tier pkcs11)"
+    )]
     JoinNeedsToken,
     /// The plan's URL or names.
     #[error(transparent)]
@@ -168,8 +170,7 @@ fn make_directory(path: &Path) -> Result<(), SetupError> {
 
 /// Writes a new file; never over one that exists.
 fn write_new(path: &Path, mode: u32, content: &[u8]) -> Result<(), SetupError> {
-    let mut new =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(file(path))?;
+    let mut new = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(file(path))?;
     std::io::Write::write_all(&mut new, content).and_then(|()| new.sync_all()).map_err(file(path))
 }
 
@@ -358,9 +359,12 @@ fn token_lines(plan: &Plan, staging: &Staging) -> Result<Vec<TokenLines>, SetupE
     Ok(roles
         .map(|role| match (plan.tier, existing.get(role)) {
             (TierName::Software, _) => TokenLines::software(role),
-            (TierName::Pkcs11, Some((label, pin))) => {
-                TokenLines::pkcs11(role, staging.module.as_deref().unwrap_or(Path::new("")), label, &pin.display().to_string())
-            }
+            (TierName::Pkcs11, Some((label, pin))) => TokenLines::pkcs11(
+                role,
+                staging.module.as_deref().unwrap_or(Path::new("")),
+                label,
+                &pin.display().to_string(),
+            ),
             (TierName::Pkcs11, None) => TokenLines::pkcs11(
                 role,
                 staging.module.as_deref().unwrap_or(Path::new("")),

@@ -7,7 +7,8 @@ use std::path::Path;
 pub(super) const SOFTWARE_TIER_WARNING: &str = "the keys are in encrypted files (tier \"software\"): whoever reads the files and the passphrase, or the memory of the process, has the keys, and no token can tell where they were made or that they were never copied. Use it for trials only";
 
 /// The profile that every installation begins with.
-pub(super) const DEFAULT_PROFILE: &str = "[tsa.default]\npolicies = [\"0.4.0.2023.1.1\"]\naccuracy_us = 1000000\nprecision_digits = 3\n";
+pub(super) const DEFAULT_PROFILE: &str =
+    "[tsa.default]\npolicies = [\"0.4.0.2023.1.1\"]\naccuracy_us = 1000000\nprecision_digits = 3\n";
 
 /// A token's section.
 pub(super) struct TokenLines {

@@ -17,7 +17,9 @@ pub const WARN_DAYS: i64 = 60;
 #[non_exhaustive]
 pub enum UnitFault {
     /// No active key.
-    #[error("profile {profile} has no active key; make one with `noonmark key rotate --profile {profile}`, or import a certificate for a key of your own")]
+    #[error(
+        "profile {profile} has no active key; make one with `noonmark key rotate --profile {profile}`, or import a certificate for a key of your own"
+    )]
     NoKey {
         /// The profile.
         profile: String,
@@ -47,7 +49,9 @@ pub enum UnitFault {
         text: &'static str,
     },
     /// The time is not within the certificate's or the private key's period.
-    #[error("the certificate of key {key} may not be used now: its key's period is {from} to {until}; `noonmark key rotate` makes a successor")]
+    #[error(
+        "the certificate of key {key} may not be used now: its key's period is {from} to {until}; `noonmark key rotate` makes a successor"
+    )]
     Period {
         /// The key.
         key: String,
@@ -185,15 +189,14 @@ fn token_algorithm(certificate: &Certificate, padding: RsaPadding) -> SignatureA
         (KeyAlgorithm::Rsa { .. }, digest) if padding == RsaPadding::Pss => SignatureAlgorithm::RsaPss(digest),
         (KeyAlgorithm::Rsa { .. }, digest) => SignatureAlgorithm::RsaPkcs1(digest),
         (KeyAlgorithm::Ed25519, _) => SignatureAlgorithm::Ed25519,
-        (KeyAlgorithm::EcP256 | KeyAlgorithm::EcP384 | KeyAlgorithm::EcP521, digest) => SignatureAlgorithm::Ecdsa(digest),
+        (KeyAlgorithm::EcP256 | KeyAlgorithm::EcP384 | KeyAlgorithm::EcP521, digest) => {
+            SignatureAlgorithm::Ecdsa(digest)
+        }
     }
 }
 
 /// The unit, once its pool holds the key.
-pub(crate) fn unit(
-    candidate: &Candidate,
-    pool: &Arc<crate::keys::Pool>,
-) -> Result<Arc<crate::tsa::Unit>, UnitFault> {
+pub(crate) fn unit(candidate: &Candidate, pool: &Arc<crate::keys::Pool>) -> Result<Arc<crate::tsa::Unit>, UnitFault> {
     let key_name = &candidate.row.name;
     let unreadable = |reason: String| UnitFault::Unreadable { key: key_name.clone(), reason };
     let handle = pool.key(key_name).ok_or_else(|| unreadable("the signing pool does not hold it".to_owned()))?;

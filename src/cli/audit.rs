@@ -21,7 +21,9 @@ pub enum AuditVerb {
 
 /// Arguments of `audit find`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  noonmark audit find --imprint $(sha256sum contract.pdf | cut -c1-64)\n  noonmark audit find --serial 01019a…")]
+#[command(
+    after_help = "Examples:\n  noonmark audit find --imprint $(sha256sum contract.pdf | cut -c1-64)\n  noonmark audit find --serial 01019a…"
+)]
 pub struct FindArguments {
     /// The imprint (the document's digest), hexadecimal
     #[arg(long, value_name = "HEX", required_unless_present = "serial", conflicts_with = "serial")]

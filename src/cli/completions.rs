@@ -8,7 +8,9 @@ use super::{Arguments, Failure};
 
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  noonmark completions bash > /etc/bash_completion.d/noonmark\n  noonmark completions zsh > ~/.zfunc/_noonmark")]
+#[command(
+    after_help = "Examples:\n  noonmark completions bash > /etc/bash_completion.d/noonmark\n  noonmark completions zsh > ~/.zfunc/_noonmark"
+)]
 pub struct CompletionsArguments {
     /// The shell
     pub shell: clap_complete::Shell,

@@ -15,7 +15,9 @@ use crate::crypto::KeyAlgorithm;
 
 /// Arguments of `init`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  noonmark init\n  noonmark init --dir /var/lib/noonmark --public-url https://tsa.example.org --organization 'Example AG' --country DE\n  noonmark init --tier software            no PKCS#11 module at hand: keys in encrypted files\n  noonmark init --database postgresql://noonmark@db/noonmark --database-password-file db.password\n  noonmark init --join --database postgresql://noonmark@db/noonmark    a further server on that database\n\nNothing that exists is ever overwritten.")]
+#[command(
+    after_help = "Examples:\n  noonmark init\n  noonmark init --dir /var/lib/noonmark --public-url https://tsa.example.org --organization 'Example AG' --country DE\n  noonmark init --tier software            no PKCS#11 module at hand: keys in encrypted files\n  noonmark init --database postgresql://noonmark@db/noonmark --database-password-file db.password\n  noonmark init --join --database postgresql://noonmark@db/noonmark    a further server on that database\n\nNothing that exists is ever overwritten."
+)]
 pub struct InitArguments {
     /// The URL under which clients reach this service; it stands in certificates
     #[arg(long, default_value = "http://127.0.0.1:3161", value_name = "URL")]
@@ -121,6 +123,10 @@ pub(super) fn run(directory: &Path, arguments: &InitArguments) -> Result<ExitCod
     for warning in &report.warnings {
         eprintln!("WARNING: {warning}");
     }
-    println!("\nThe installation is in {}. Start it with: noonmark up --dir {}", directory.display(), directory.display());
+    println!(
+        "\nThe installation is in {}. Start it with: noonmark up --dir {}",
+        directory.display(),
+        directory.display()
+    );
     Ok(ExitCode::SUCCESS)
 }

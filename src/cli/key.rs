@@ -34,7 +34,9 @@ pub enum KeyVerb {
 
 /// Arguments of `key list`.
 #[derive(Debug, Args)]
-#[command(after_help = "The custody facts are read from the token itself: generated = made inside the token; sensitive = never shown in clear;\nnever extractable = could at no time be exported. A token whose PIN this user may not read shows as \"not opened\".")]
+#[command(
+    after_help = "The custody facts are read from the token itself: generated = made inside the token; sensitive = never shown in clear;\nnever extractable = could at no time be exported. A token whose PIN this user may not read shows as \"not opened\"."
+)]
 pub struct ListArguments {
     /// Print JSON
     #[arg(long)]
@@ -43,7 +45,9 @@ pub struct ListArguments {
 
 /// Arguments of `key generate`.
 #[derive(Debug, Args)]
-#[command(after_help = "Next: noonmark key csr NAME -o unit.csr, have it signed, noonmark key import-cert NAME --certificate chain.pem")]
+#[command(
+    after_help = "Next: noonmark key csr NAME -o unit.csr, have it signed, noonmark key import-cert NAME --certificate chain.pem"
+)]
 pub struct GenerateArguments {
     /// The timestamping profile
     #[arg(long)]
@@ -84,7 +88,9 @@ pub struct ImportArguments {
 
 /// Arguments of `key rotate`.
 #[derive(Debug, Args)]
-#[command(after_help = "Opens the ca token (its PIN must be readable), so run it as the CA's user, not as the server's.\nThe successor takes over when `serve` gets SIGHUP or starts the next time; no request is lost.")]
+#[command(
+    after_help = "Opens the ca token (its PIN must be readable), so run it as the CA's user, not as the server's.\nThe successor takes over when `serve` gets SIGHUP or starts the next time; no request is lost."
+)]
 pub struct RotateArguments {
     /// The timestamping profile
     #[arg(long, default_value = "default")]
@@ -128,7 +134,8 @@ pub(super) fn run(directory: &Path, verb: &KeyVerb) -> Result<ExitCode, Failure>
             let steward = Steward::new(&installation, &operator::name())?;
             let (row, certificate, state) = steward.rotate(&arguments.profile, arguments.algorithm)?;
             let path = directory.join(format!("certificates/{}.pem", row.name));
-            std::fs::write(&path, pem_encode("CERTIFICATE", certificate.der())).map_err(Failure::doing(path.display()))?;
+            std::fs::write(&path, pem_encode("CERTIFICATE", certificate.der()))
+                .map_err(Failure::doing(path.display()))?;
             println!("made {} with the certificate of {} ({})", row.name, certificate.subject(), path.display());
             say_state(state);
         }
@@ -145,7 +152,9 @@ pub(super) fn run(directory: &Path, verb: &KeyVerb) -> Result<ExitCode, Failure>
 
 fn say_state(state: KeyState) {
     match state {
-        KeyState::Successor => println!("it waits as the successor: send SIGHUP to `noonmark serve` (or restart it), and it takes over"),
+        KeyState::Successor => {
+            println!("it waits as the successor: send SIGHUP to `noonmark serve` (or restart it), and it takes over")
+        }
         other => println!("it is {}: `noonmark serve` signs with it after SIGHUP or its next start", other.name()),
     }
 }
@@ -232,7 +241,17 @@ fn list(installation: &Installation, arguments: &ListArguments) -> Result<(), Fa
     }
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["key", "role", "state", "algorithm", "token", "may sign until", "generated", "sensitive", "never extractable"]);
+    table.set_header([
+        "key",
+        "role",
+        "state",
+        "algorithm",
+        "token",
+        "may sign until",
+        "generated",
+        "sensitive",
+        "never extractable",
+    ]);
     let say = |fact: Option<bool>| match fact {
         Some(true) => "yes",
         Some(false) => "NO",
@@ -242,7 +261,10 @@ fn list(installation: &Installation, arguments: &ListArguments) -> Result<(), Fa
     for (row, certificate, custody) in &items {
         let until = certificate.as_ref().map_or_else(
             || "no certificate".to_owned(),
-            |certificate| jiff::Timestamp::from_second(certificate.usable_until_s()).map_or_else(|_| "?".to_owned(), |time| time.to_string()),
+            |certificate| {
+                jiff::Timestamp::from_second(certificate.usable_until_s())
+                    .map_or_else(|_| "?".to_owned(), |time| time.to_string())
+            },
         );
         let facts = match custody {
             Ok(custody) => {
@@ -254,7 +276,17 @@ fn list(installation: &Installation, arguments: &ListArguments) -> Result<(), Fa
                 ["-", "-", "-"]
             }
         };
-        table.add_row([&row.name, &row.role, row.state.name(), &row.algorithm, &row.token, &until, facts[0], facts[1], facts[2]]);
+        table.add_row([
+            &row.name,
+            &row.role,
+            row.state.name(),
+            &row.algorithm,
+            &row.token,
+            &until,
+            facts[0],
+            facts[1],
+            facts[2],
+        ]);
     }
     println!("{table}");
     for (name, token) in &tokens {
@@ -263,8 +295,13 @@ fn list(installation: &Installation, arguments: &ListArguments) -> Result<(), Fa
                 let facts = token.facts();
                 println!(
                     "token {name}: {} {}, serial {}, firmware {}, module {} ({} {})",
-                    facts.manufacturer, facts.model, facts.serial, facts.firmware_version,
-                    facts.module_path.display(), facts.library_description, facts.library_version
+                    facts.manufacturer,
+                    facts.model,
+                    facts.serial,
+                    facts.firmware_version,
+                    facts.module_path.display(),
+                    facts.library_description,
+                    facts.library_version
                 );
             }
             Err(reason) => println!("token {name}: not opened: {reason}"),

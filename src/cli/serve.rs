@@ -12,7 +12,9 @@ use crate::config::Configuration;
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
-#[command(after_help = "Signals: SIGTERM and SIGINT answer what is under way and stop; SIGHUP reads noonmark.toml's profiles and callers\nand the keys again (a successor made by `noonmark key rotate` takes over) without losing a request.")]
+#[command(
+    after_help = "Signals: SIGTERM and SIGINT answer what is under way and stop; SIGHUP reads noonmark.toml's profiles and callers\nand the keys again (a successor made by `noonmark key rotate` takes over) without losing a request."
+)]
 pub struct ServeArguments {
     /// Listen here instead of where noonmark.toml says; may be repeated
     #[arg(long, value_name = "ADDRESS:PORT")]

@@ -16,7 +16,9 @@ use crate::tsa::response::{self, Asked};
 
 /// Arguments of `timestamp`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  noonmark timestamp contract.pdf\n  noonmark timestamp data.zip --server https://tsa.example.org/tsa --root root.pem -o data.tsr\n\nThe answer is a TimeStampResp, which openssl reads:\n  openssl ts -verify -data contract.pdf -in contract.pdf.tsr -CAfile root.pem")]
+#[command(
+    after_help = "Examples:\n  noonmark timestamp contract.pdf\n  noonmark timestamp data.zip --server https://tsa.example.org/tsa --root root.pem -o data.tsr\n\nThe answer is a TimeStampResp, which openssl reads:\n  openssl ts -verify -data contract.pdf -in contract.pdf.tsr -CAfile root.pem"
+)]
 pub struct TimestampArguments {
     /// The file to be timestamped; only its digest is sent
     pub file: PathBuf,
@@ -52,10 +54,8 @@ pub(super) fn run(arguments: &TimestampArguments) -> Result<ExitCode, Failure> {
     let mut nonce = [0; 16];
     aws_lc_rs::rand::fill(&mut nonce).map_err(|_| Failure::new("the system's random generator failed"))?;
     let nonce = writer::unsigned_integer(&nonce);
-    let request = writer::tlv(
-        writer::SEQUENCE,
-        &[&[writer::INTEGER, 1, 1], &imprint, &nonce, &[writer::BOOLEAN, 1, 0xff]],
-    );
+    let request =
+        writer::tlv(writer::SEQUENCE, &[&[writer::INTEGER, 1, 1], &imprint, &nonce, &[writer::BOOLEAN, 1, 0xff]]);
     let answer = post(arguments, &request)?;
     let trusted = trusted(arguments.root.as_deref())?;
     let token = response::check(&answer, &Asked { message_imprint: &imprint, nonce: &nonce, trusted: &trusted })?;
@@ -66,13 +66,23 @@ pub(super) fn run(arguments: &TimestampArguments) -> Result<ExitCode, Failure> {
         PathBuf::from(name)
     });
     // A timestamp that exists may be the older, better proof: it is not written over.
-    let mut file = std::fs::File::create_new(&output)
-        .map_err(Failure::doing(format!("writing {} (an existing timestamp is never overwritten; -o names another)", output.display())))?;
+    let mut file = std::fs::File::create_new(&output).map_err(Failure::doing(format!(
+        "writing {} (an existing timestamp is never overwritten; -o names another)",
+        output.display()
+    )))?;
     std::io::Write::write_all(&mut file, &answer).map_err(Failure::doing(output.display()))?;
     println!("{}: {} by {}", output.display(), token.gen_time, token.signer.subject());
-    println!("  {} {}, policy {}, serial {}", arguments.hash, hex::encode(&digest), token.policy, hex::encode(&token.serial_number));
+    println!(
+        "  {} {}, policy {}, serial {}",
+        arguments.hash,
+        hex::encode(&digest),
+        token.policy,
+        hex::encode(&token.serial_number)
+    );
     if !token.chain_verified {
-        println!("  The signature was checked, the chain was not: name the root's certificate with --root to check it.");
+        println!(
+            "  The signature was checked, the chain was not: name the root's certificate with --root to check it."
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -124,9 +134,9 @@ fn post(arguments: &TimestampArguments, request: &[u8]) -> Result<Vec<u8>, Failu
         let secret = std::fs::read_to_string(path).map_err(Failure::doing(path.display()))?;
         call = call.header("Authorization", format!("Bearer {}", secret.trim()));
     }
-    let mut answer = call
-        .send(request)
-        .map_err(|error| Failure::new(format!("{url}: {error}; is the server running? (`noonmark up` starts one here)")))?;
+    let mut answer = call.send(request).map_err(|error| {
+        Failure::new(format!("{url}: {error}; is the server running? (`noonmark up` starts one here)"))
+    })?;
     let status = answer.status();
     let body = answer
         .body_mut()

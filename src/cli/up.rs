@@ -28,7 +28,9 @@ pub(super) fn run(directory: &Path, _: &UpArguments) -> Result<ExitCode, Failure
 
     let address = configuration.http.addresses()?[0];
     let began = Instant::now();
-    while began.elapsed() < PATIENCE && std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_err() {
+    while began.elapsed() < PATIENCE
+        && std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_err()
+    {
         if let Some(status) = server.try_wait().map_err(Failure::doing("watching `noonmark serve`"))? {
             return Err(Failure::new(format!("`noonmark serve` ended at once ({status}); its message stands above")));
         }

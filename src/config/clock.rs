@@ -78,7 +78,9 @@ impl ClockSection {
             ));
         }
         if self.source == ClockSource::Sntp && self.servers.is_empty() {
-            return refuse("source = \"sntp\" needs servers = [\"…\"]; three or more can outvote a wrong one".to_owned());
+            return refuse(
+                "source = \"sntp\" needs servers = [\"…\"]; three or more can outvote a wrong one".to_owned(),
+            );
         }
         if self.source != ClockSource::Sntp && !self.servers.is_empty() {
             return refuse(format!("servers is only for source = \"sntp\", source is {:?}", self.source));

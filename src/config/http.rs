@@ -80,7 +80,10 @@ impl HttpSection {
     pub fn addresses(&self) -> Result<Vec<SocketAddr>, ConfigurationError> {
         let parse = |text: &String| {
             text.parse().map_err(|_| {
-                ConfigurationError::refused("[http]", format!("listen = {text:?} is not ADDRESS:PORT such as 127.0.0.1:3161"))
+                ConfigurationError::refused(
+                    "[http]",
+                    format!("listen = {text:?} is not ADDRESS:PORT such as 127.0.0.1:3161"),
+                )
             })
         };
         self.listen.iter().map(parse).collect()

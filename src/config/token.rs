@@ -106,7 +106,9 @@ impl TokenSection {
             return refuse(format!("sessions = {} must lie between 1 and {MAX_SESSIONS}", self.sessions));
         }
         if self.queue_length == 0 || self.bulk_queue_length == 0 || self.call_timeout_ms < 100 {
-            return refuse("queue_length and bulk_queue_length must be at least 1, call_timeout_ms at least 100".to_owned());
+            return refuse(
+                "queue_length and bulk_queue_length must be at least 1, call_timeout_ms at least 100".to_owned(),
+            );
         }
         Ok(())
     }
@@ -118,9 +120,10 @@ impl Configuration {
     /// # Errors
     /// A token that is not configured.
     pub fn token_settings(&self, name: &str) -> Result<TokenSettings, ConfigurationError> {
-        let section = self.token.get(name).ok_or_else(|| {
-            ConfigurationError::refused(format!("[token.{name}]"), "this token is not configured")
-        })?;
+        let section = self
+            .token
+            .get(name)
+            .ok_or_else(|| ConfigurationError::refused(format!("[token.{name}]"), "this token is not configured"))?;
         let tier = match section.tier {
             TierName::Pkcs11 => Tier::Pkcs11 {
                 module: self.path(section.module.as_deref().unwrap_or(std::path::Path::new(""))),

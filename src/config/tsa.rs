@@ -57,7 +57,11 @@ pub enum RsaPadding {
 }
 
 fn default_hashes() -> Vec<String> {
-    DigestAlgorithm::ALL.into_iter().filter(|hash| *hash != DigestAlgorithm::Sha1).map(|hash| hash.name().to_owned()).collect()
+    DigestAlgorithm::ALL
+        .into_iter()
+        .filter(|hash| *hash != DigestAlgorithm::Sha1)
+        .map(|hash| hash.name().to_owned())
+        .collect()
 }
 
 fn default_accuracy_us() -> u32 {

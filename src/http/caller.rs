@@ -156,7 +156,10 @@ mod tests {
     fn only_a_trusted_proxy_speaks_for_others() {
         assert_eq!(identify("10.0.0.1", &[("x-forwarded-for", "1.2.3.4")]), Ok("address:10.0.0.1".into()));
         assert_eq!(identify("127.0.0.1", &[("x-forwarded-for", "1.2.3.4")]), Ok("address:1.2.3.4".into()));
-        assert_eq!(identify("127.0.0.1", &[("x-forwarded-for", "6.6.6.6, 1.2.3.4, 127.0.0.1")]), Ok("address:1.2.3.4".into()));
+        assert_eq!(
+            identify("127.0.0.1", &[("x-forwarded-for", "6.6.6.6, 1.2.3.4, 127.0.0.1")]),
+            Ok("address:1.2.3.4".into())
+        );
         assert_eq!(identify("127.0.0.1", &[("x-forwarded-for", "rubbish")]), Ok("address:127.0.0.1".into()));
     }
 }

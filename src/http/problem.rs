@@ -50,17 +50,17 @@ impl Problem {
                 "Body too slow",
                 format!("The request's body did not arrive within {after_s} seconds."),
             ),
-            Self::BodyBroken => {
-                (StatusCode::BAD_REQUEST, "Body incomplete", "The request's body ended early or is malformed.".to_owned())
-            }
+            Self::BodyBroken => (
+                StatusCode::BAD_REQUEST,
+                "Body incomplete",
+                "The request's body ended early or is malformed.".to_owned(),
+            ),
             Self::Unauthorized => (
                 StatusCode::UNAUTHORIZED,
                 "Unauthorized",
                 "Show a client certificate, a bearer token or Basic credentials that are known here.".to_owned(),
             ),
-            Self::Forbidden => {
-                (StatusCode::FORBIDDEN, "Forbidden", "This caller may not use this profile.".to_owned())
-            }
+            Self::Forbidden => (StatusCode::FORBIDDEN, "Forbidden", "This caller may not use this profile.".to_owned()),
             Self::TooManyRequests => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many requests",

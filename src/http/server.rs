@@ -28,7 +28,9 @@ const BACKLOG: u32 = 4_096;
 #[non_exhaustive]
 pub enum StartError {
     /// An address can't be listened on.
-    #[error("can't listen on {address}: {source}; is another server running there? (`[http] listen` names another address)")]
+    #[error(
+        "can't listen on {address}: {source}; is another server running there? (`[http] listen` names another address)"
+    )]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -90,9 +92,7 @@ pub fn start(
         let bind = |source| StartError::Bind { address: *address, source };
         server = match &settings.tls {
             None => server.bind(address).map_err(bind)?,
-            Some(section) => {
-                server.bind_rustls_0_23(address, tls::server_config(section, &resolve)?).map_err(bind)?
-            }
+            Some(section) => server.bind_rustls_0_23(address, tls::server_config(section, &resolve)?).map_err(bind)?,
         };
     }
     Ok(server.run())

@@ -47,9 +47,13 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 /// Refuses a key file that group or others may read.
 fn check_mode(path: &Path) -> Result<(), TlsError> {
     use std::os::unix::fs::PermissionsExt as _;
-    let metadata = std::fs::metadata(path)
-        .map_err(|error| TlsError::File { path: path.to_owned(), reason: error.to_string() })?;
-    if metadata.permissions().mode() & 0o077 == 0 { Ok(()) } else { Err(TlsError::KeyReadable { path: path.to_owned() }) }
+    let metadata =
+        std::fs::metadata(path).map_err(|error| TlsError::File { path: path.to_owned(), reason: error.to_string() })?;
+    if metadata.permissions().mode() & 0o077 == 0 {
+        Ok(())
+    } else {
+        Err(TlsError::KeyReadable { path: path.to_owned() })
+    }
 }
 
 /// The server's side of TLS; `resolve` makes the section's paths absolute.

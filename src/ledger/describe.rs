@@ -37,7 +37,8 @@ pub fn describe(row: &LedgerRow) -> Value {
 /// A record as lines.
 #[must_use]
 pub fn display(row: &LedgerRow) -> String {
-    let head = format!("server {} number {} {} recorded {}", row.server_id, row.number, row.kind, time(row.recorded_at_us));
+    let head =
+        format!("server {} number {} {} recorded {}", row.server_id, row.number, row.kind, time(row.recorded_at_us));
     match &row.token {
         None => format!("{head}\n  {}", row.detail.as_deref().unwrap_or("")),
         Some(token) => format!(

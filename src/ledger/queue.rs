@@ -122,8 +122,7 @@ impl Queue {
                 return Next::Closed;
             }
             state.sleeping = true;
-            let (again, waited) =
-                self.arrived.wait_timeout(state, idle_after).unwrap_or_else(PoisonError::into_inner);
+            let (again, waited) = self.arrived.wait_timeout(state, idle_after).unwrap_or_else(PoisonError::into_inner);
             state = again;
             state.sleeping = false;
             if waited.timed_out() && state.interactive.is_empty() && state.bulk.is_empty() {

@@ -130,7 +130,10 @@ pub fn verify(store: &Store, progress: impl Fn(u64, u64)) -> Result<VerifyReport
                 } else if row.previous_hash != end.hash {
                     Some(Broken::Changed { number: end.number.max(1) })
                 } else if row.token.as_ref().is_some_and(|token| {
-                    token.token.as_ref().is_some_and(|kept| DigestAlgorithm::Sha256.digest(kept).as_ref() != token.token_sha256)
+                    token
+                        .token
+                        .as_ref()
+                        .is_some_and(|kept| DigestAlgorithm::Sha256.digest(kept).as_ref() != token.token_sha256)
                 }) {
                     Some(Broken::TokenChanged { number: row.number })
                 } else {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use metrics::{Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 use super::queue::{Next, Queue, Recorded, Waiting};
 use super::{LedgerError, Record, canonical};
@@ -48,7 +50,11 @@ impl Measures {
     }
 }
 
-pub(super) fn start(store: Arc<Store>, lease: ServerLease, queue: Arc<Queue>) -> Result<Vec<JoinHandle<()>>, LedgerError> {
+pub(super) fn start(
+    store: Arc<Store>,
+    lease: ServerLease,
+    queue: Arc<Queue>,
+) -> Result<Vec<JoinHandle<()>>, LedgerError> {
     let mut writer = store.ledger_writer(&lease)?;
     let end = writer.chain_end()?;
     let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
@@ -59,8 +65,7 @@ pub(super) fn start(store: Arc<Store>, lease: ServerLease, queue: Arc<Queue>) ->
     };
     let (index_store, index_queue) = (Arc::clone(&store), Arc::clone(&queue));
     let indexer = spawn("imprint-index", Box::new(move || index(&index_store, &index_queue)))?;
-    let mut committer =
-        Committer { store, lease, writer, end, queue, measures: Measures::new(), rows: Vec::new() };
+    let mut committer = Committer { store, lease, writer, end, queue, measures: Measures::new(), rows: Vec::new() };
     let ledger = spawn("ledger", Box::new(move || committer.run()))?;
     Ok(vec![ledger, indexer])
 }

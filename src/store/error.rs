@@ -21,7 +21,9 @@ pub enum StoreError {
         reason: String,
     },
     /// Writes would not be durable.
-    #[error("the store is set to {setting} = {value}, and a record could be lost after its token left; set it to {wanted}")]
+    #[error(
+        "the store is set to {setting} = {value}, and a record could be lost after its token left; set it to {wanted}"
+    )]
     NotDurable {
         /// The setting's name.
         setting: String,

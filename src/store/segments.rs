@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn finds_every_entry_by_window_or_whole() {
-        let imprint = |n: u32| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &n.to_be_bytes()).as_ref().to_vec();
+        let imprint =
+            |n: u32| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &n.to_be_bytes()).as_ref().to_vec();
         let count = 5_000;
         let blob = build((0..count).map(|n| (n, imprint(n))));
         for n in 0..count {

@@ -28,7 +28,9 @@ pub enum StoreUrlError {
         reason: String,
     },
     /// A password stands in the URL.
-    #[error("a password stands in the URL, where `ps` and logs may show it; put it into a file and name that in password_file")]
+    #[error(
+        "a password stands in the URL, where `ps` and logs may show it; put it into a file and name that in password_file"
+    )]
     Password,
 }
 
@@ -42,8 +44,9 @@ impl StoreUrl {
             return Ok(Self::Sqlite(directory.join(path)));
         }
         if text.starts_with("postgresql://") || text.starts_with("postgres://") {
-            let parsed: tokio_postgres::Config =
-                text.parse().map_err(|error: tokio_postgres::Error| StoreUrlError::Postgres { reason: error.to_string() })?;
+            let parsed: tokio_postgres::Config = text
+                .parse()
+                .map_err(|error: tokio_postgres::Error| StoreUrlError::Postgres { reason: error.to_string() })?;
             if parsed.get_password().is_some() {
                 return Err(StoreUrlError::Password);
             }

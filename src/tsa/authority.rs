@@ -104,8 +104,12 @@ impl Unit {
     ) -> Result<Option<Self>, UnitError> {
         let Some(certificate) = chain.first().cloned() else { return Ok(None) };
         // The root is what the client must hold already; intermediates are for clients that hold only the root.
-        let sent: Vec<Certificate> =
-            chain.iter().enumerate().filter(|(at, link)| *at == 0 || !link.is_self_issued()).map(|(_, c)| c.clone()).collect();
+        let sent: Vec<Certificate> = chain
+            .iter()
+            .enumerate()
+            .filter(|(at, link)| *at == 0 || !link.is_self_issued())
+            .map(|(_, c)| c.clone())
+            .collect();
         let template = TokenTemplate::new(&certificate, &sent, algorithm)?;
         Ok(Some(Self { key_name: Arc::from(key_name), certificate, chain, template, pool, key }))
     }
@@ -186,10 +190,9 @@ impl Authority {
         let mut served = HashMap::new();
         for AuthoritySettings { profile, unit, times } in settings {
             let orderer = times.map(|times| Orderer::start(&profile, times, self.deps.clone()));
-            let outcome = |outcome: &'static str| {
-                counter!("noonmark_timestamps_total", "profile" => profile.name.clone(), "outcome" => outcome)
-            };
-            let tsa = profile.include_tsa_name.then(|| writer::tlv(writer::context(4), &[&unit.certificate.subject_der]));
+            let outcome = |outcome: &'static str| counter!("noonmark_timestamps_total", "profile" => profile.name.clone(), "outcome" => outcome);
+            let tsa =
+                profile.include_tsa_name.then(|| writer::tlv(writer::context(4), &[&unit.certificate.subject_der]));
             let extensions = if profile.qualified { vec![qualified_statement()] } else { Vec::new() };
             let entry = ServedProfile {
                 name: Arc::from(profile.name.as_str()),
@@ -210,7 +213,10 @@ impl Authority {
                 orderer,
                 granted: outcome("granted"),
                 refused: (0..=25)
-                    .map(|number| crate::asn1::FailureBit::from_number(number).map_or_else(Counter::noop, |bit| outcome(bit.name())))
+                    .map(|number| {
+                        crate::asn1::FailureBit::from_number(number)
+                            .map_or_else(Counter::noop, |bit| outcome(bit.name()))
+                    })
                     .collect(),
                 profile,
             };
@@ -261,8 +267,7 @@ impl Authority {
             respond(Answer::from(Refusal::Unit));
             return;
         };
-        let waiting =
-            Waiting { respond: Some(respond), if_dropped: Refusal::Overload, profile: Arc::clone(&served) };
+        let waiting = Waiting { respond: Some(respond), if_dropped: Refusal::Overload, profile: Arc::clone(&served) };
         let accepted = match served.accept(request, caller) {
             Ok(accepted) => accepted,
             Err(refusal) => return waiting.refuse(refusal),

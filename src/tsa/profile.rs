@@ -52,7 +52,9 @@ pub enum ProfileError {
         name: String,
     },
     /// An accuracy of nothing, or worse than a second (EN 319 422 §5.2.2).
-    #[error("profile {name}: an accuracy of {accuracy_us} µs; EN 319 421 TIS-7.7 asks for 1 s (1000000) or better, and 0 can't be kept")]
+    #[error(
+        "profile {name}: an accuracy of {accuracy_us} µs; EN 319 421 TIS-7.7 asks for 1 s (1000000) or better, and 0 can't be kept"
+    )]
     Accuracy {
         /// The profile.
         name: String,
@@ -68,7 +70,9 @@ pub enum ProfileError {
         digits: u8,
     },
     /// genTime's precision is coarser than the accuracy it is to carry (RFC 3161 §2.4.2).
-    #[error("profile {name}: genTime with {digits} digits after the second can't carry an accuracy of {accuracy_us} µs; raise precision_digits to {needed}")]
+    #[error(
+        "profile {name}: genTime with {digits} digits after the second can't carry an accuracy of {accuracy_us} µs; raise precision_digits to {needed}"
+    )]
     PrecisionBelowAccuracy {
         /// The profile.
         name: String,
@@ -80,7 +84,9 @@ pub enum ProfileError {
         needed: u8,
     },
     /// Ordering without microseconds.
-    #[error("profile {name}: ordering = true needs precision_digits = 6, it is {digits}; two tokens of one unit of time would have no order")]
+    #[error(
+        "profile {name}: ordering = true needs precision_digits = 6, it is {digits}; two tokens of one unit of time would have no order"
+    )]
     OrderingNeedsMicroseconds {
         /// The profile.
         name: String,
@@ -123,7 +129,12 @@ impl Profile {
         let unit_us = |digits: u8| 10_u32.pow(u32::from(MAX_FRACTION_DIGITS - digits));
         if unit_us(digits) > self.accuracy_us {
             let needed = (0..=MAX_FRACTION_DIGITS).find(|digits| unit_us(*digits) <= self.accuracy_us).unwrap_or(6);
-            return Err(ProfileError::PrecisionBelowAccuracy { name: name(), digits, accuracy_us: self.accuracy_us, needed });
+            return Err(ProfileError::PrecisionBelowAccuracy {
+                name: name(),
+                digits,
+                accuracy_us: self.accuracy_us,
+                needed,
+            });
         }
         if self.ordering && digits != MAX_FRACTION_DIGITS {
             return Err(ProfileError::OrderingNeedsMicroseconds { name: name(), digits });
@@ -168,9 +179,6 @@ pub(crate) mod tests {
         assert!(matches!(with(|p| p.accuracy_us = 1_000_001), ProfileError::Accuracy { .. }));
         assert!(matches!(with(|p| p.fraction_digits = 7), ProfileError::Precision { .. }));
         assert!(matches!(with(|p| p.ordering = true), ProfileError::OrderingNeedsMicroseconds { digits: 3, .. }));
-        assert!(matches!(
-            with(|p| p.accuracy_us = 500),
-            ProfileError::PrecisionBelowAccuracy { needed: 4, .. }
-        ));
+        assert!(matches!(with(|p| p.accuracy_us = 500), ProfileError::PrecisionBelowAccuracy { needed: 4, .. }));
     }
 }

@@ -197,7 +197,9 @@ impl<'a> SignedData<'a> {
         data.integer()?;
         data.expect(writer::SET)?;
         let mut encapsulated = data.enter(writer::SEQUENCE)?;
-        if encapsulated.expect(writer::OBJECT_IDENTIFIER)?.content != [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 1, 4] {
+        if encapsulated.expect(writer::OBJECT_IDENTIFIER)?.content
+            != [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 16, 1, 4]
+        {
             return Err(form("its content is not a TSTInfo"));
         }
         let content = encapsulated.enter(writer::context(0))?.expect(writer::OCTET_STRING)?.content;

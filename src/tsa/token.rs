@@ -95,17 +95,13 @@ impl TokenTemplate {
             let elements: Vec<Vec<u8>> = chain.iter().map(|certificate| certificate.der().to_vec()).collect();
             writer::set_of(writer::context(0), elements)
         };
-        let signer_before = [
-            &[writer::INTEGER, 1, 1][..],
-            &issuer_and_serial(certificate),
-            &digest_algorithm,
-        ]
-        .concat();
+        let signer_before = [&[writer::INTEGER, 1, 1][..], &issuer_and_serial(certificate), &digest_algorithm].concat();
         Ok(Self {
             digest,
             attributes_before: before.to_vec(),
             attributes_after: rest[digest.output_len()..].to_vec(),
-            version_and_digests: [&[writer::INTEGER, 1, 3][..], &writer::tlv(writer::SET, &[&digest_algorithm])].concat(),
+            version_and_digests: [&[writer::INTEGER, 1, 3][..], &writer::tlv(writer::SET, &[&digest_algorithm])]
+                .concat(),
             certificates,
             signer_before,
             signature_algorithm: algorithm.cms_identifier_der()?,

@@ -8,6 +8,7 @@ use libtest_mimic::{Arguments, Trial};
 mod clock;
 mod keys;
 mod layers;
+mod protocol;
 mod support;
 
 fn main() -> std::process::ExitCode {
@@ -18,6 +19,9 @@ fn main() -> std::process::ExitCode {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(keys::trials());
     trials.extend(layers::trials());
+    trials.extend(protocol::trials());
     trials.extend(clock::trials());
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    protocol::finish();
+    conclusion.exit_code()
 }

@@ -20,7 +20,9 @@ impl PostgresStore {
                     role: row.get(3),
                     algorithm: row.get(4),
                     state: KeyState::Destroyed,
-                    certificate_sha256: certificate.map(|hash| fixed(hash, "keys", "certificate_sha256")).transpose()?,
+                    certificate_sha256: certificate
+                        .map(|hash| fixed(hash, "keys", "certificate_sha256"))
+                        .transpose()?,
                 };
                 key.with_state(row.get(5))
             })

@@ -57,7 +57,11 @@ impl PostgresStore {
                 .await
                 .map_err(|error| driver(&error))?;
             if let Some(row) = taken {
-                return Ok(PostgresLease { server_id: row.get(0), lease_id: lease_id.clone(), after_crash: !row.get::<_, bool>(1) });
+                return Ok(PostgresLease {
+                    server_id: row.get(0),
+                    lease_id: lease_id.clone(),
+                    after_crash: !row.get::<_, bool>(1),
+                });
             }
             let row = client
                 .query_one(
@@ -93,10 +97,7 @@ impl PostgresStore {
     }
 
     pub(crate) fn ledger_rows(&self, server_id: i64, after: i64, limit: u32) -> Result<Vec<LedgerRow>, StoreError> {
-        self.rows(
-            "server_id = $1 AND number > $2 ORDER BY number LIMIT $3",
-            &[&server_id, &after, &i64::from(limit)],
-        )
+        self.rows("server_id = $1 AND number > $2 ORDER BY number LIMIT $3", &[&server_id, &after, &i64::from(limit)])
     }
 
     pub(crate) fn token_by_serial(&self, serial: &[u8]) -> Result<Option<LedgerRow>, StoreError> {
@@ -133,11 +134,14 @@ impl PostgresStore {
                 let (mut positions, complete) = segments::search(&part, &range, length, imprint);
                 if !complete {
                     let whole = 0..length;
-                    (positions, _) = segments::search(&self.segment_part(id, segment, &whole)?, &whole, length, imprint);
+                    (positions, _) =
+                        segments::search(&self.segment_part(id, segment, &whole)?, &whole, length, imprint);
                 }
                 for position in positions {
                     let number = segment * segment_size + i64::from(position) + 1;
-                    found.extend(self.rows("server_id = $1 AND number = $2 AND imprint = $3", &[&id, &number, &imprint])?);
+                    found.extend(
+                        self.rows("server_id = $1 AND number = $2 AND imprint = $3", &[&id, &number, &imprint])?,
+                    );
                 }
             }
             let open = indexed * segment_size;
@@ -148,7 +152,12 @@ impl PostgresStore {
         Ok(found)
     }
 
-    fn segment_part(&self, server_id: i64, segment: i64, range: &std::ops::Range<usize>) -> Result<Vec<u8>, StoreError> {
+    fn segment_part(
+        &self,
+        server_id: i64,
+        segment: i64,
+        range: &std::ops::Range<usize>,
+    ) -> Result<Vec<u8>, StoreError> {
         let start = i32::try_from(range.start + 1).unwrap_or(i32::MAX);
         let length = i32::try_from(range.len()).unwrap_or(i32::MAX);
         let rows = self.query(

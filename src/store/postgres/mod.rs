@@ -8,7 +8,6 @@ mod ledger;
 
 pub(crate) use ledger::{PostgresLease, PostgresWriter};
 
-
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

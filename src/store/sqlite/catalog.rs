@@ -17,7 +17,9 @@ impl SqliteStore {
     pub(crate) fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
         let rows: Vec<(KeyRow, String)> = self.read(|connection| {
             connection
-                .prepare("SELECT name, token, uri, role, algorithm, state, certificate_sha256 FROM keys ORDER BY rowid")?
+                .prepare(
+                    "SELECT name, token, uri, role, algorithm, state, certificate_sha256 FROM keys ORDER BY rowid",
+                )?
                 .query_map([], |row| {
                     let key = KeyRow {
                         name: row.get(0)?,

@@ -91,8 +91,8 @@ impl SqliteStore {
         let connection = self.shared.reader()?;
         let mut found = Vec::new();
         for server in self.servers()? {
-            let segments = read_segments(&connection, server.server_id, imprint)
-                .map_err(|error| self.shared.error(error))?;
+            let segments =
+                read_segments(&connection, server.server_id, imprint).map_err(|error| self.shared.error(error))?;
             for (segment, position) in &segments.1 {
                 let number = segment * segment_size + i64::from(*position) + 1;
                 found.extend(self.rows(
@@ -161,13 +161,10 @@ impl SqliteStore {
 }
 
 /// How many segments are indexed, and the (segment, position) pairs whose prefix is the imprint's.
-fn read_segments(
-    connection: &Connection,
-    server_id: i64,
-    imprint: &[u8],
-) -> rusqlite::Result<(i64, Vec<(i64, u32)>)> {
-    let mut list = connection
-        .prepare("SELECT rowid, segment, length(entries) FROM imprint_segments WHERE server_id = ?1 ORDER BY segment")?;
+fn read_segments(connection: &Connection, server_id: i64, imprint: &[u8]) -> rusqlite::Result<(i64, Vec<(i64, u32)>)> {
+    let mut list = connection.prepare(
+        "SELECT rowid, segment, length(entries) FROM imprint_segments WHERE server_id = ?1 ORDER BY segment",
+    )?;
     let rows: Vec<(i64, i64, usize)> = list
         .query_map([server_id], |row| {
             let length: i64 = row.get(2)?;

@@ -8,7 +8,6 @@ mod ledger;
 
 pub(crate) use ledger::{SqliteLease, SqliteWriter};
 
-
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

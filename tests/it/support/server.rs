@@ -205,7 +205,8 @@ impl Server {
     }
 
     pub fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
-        let mut head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        let mut head =
+            format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

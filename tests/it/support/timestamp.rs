@@ -35,7 +35,8 @@ impl Request {
     pub fn to_der(&self) -> Vec<u8> {
         let oid = writer::tlv(writer::OBJECT_IDENTIFIER, &[&self.hash_oid]);
         let algorithm = writer::tlv(writer::SEQUENCE, &[&oid, &self.parameters]);
-        let imprint = writer::tlv(writer::SEQUENCE, &[&algorithm, &writer::tlv(writer::OCTET_STRING, &[&self.imprint])]);
+        let imprint =
+            writer::tlv(writer::SEQUENCE, &[&algorithm, &writer::tlv(writer::OCTET_STRING, &[&self.imprint])]);
         let policy = self.policy.as_ref().map(|policy| policy.parse::<noonmark::asn1::Oid>().unwrap().to_der());
         let nonce = self.nonce.as_ref().map(|nonce| writer::tlv(writer::INTEGER, &[nonce]));
         let cert_req: &[u8] = if self.cert_req { &[1, 1, 0xff] } else { &[] };
@@ -80,7 +81,9 @@ pub fn outcome(response: &[u8]) -> Outcome {
             status.finish().unwrap();
             fields.finish().expect("no token in a refusal");
             let set: Vec<u8> = (0..=25)
-                .filter(|number| bits.get(1 + usize::from(number / 8)).is_some_and(|octet| octet & (0x80 >> (number % 8)) != 0))
+                .filter(|number| {
+                    bits.get(1 + usize::from(number / 8)).is_some_and(|octet| octet & (0x80 >> (number % 8)) != 0)
+                })
                 .collect();
             assert_eq!(set.len(), 1, "exactly one failure bit: {bits:02x?}");
             Outcome::Refused(FailureBit::from_number(set[0]).expect("one of the eight bits"))
