@@ -295,3 +295,139 @@ fn time(unix_s: i64) -> Result<Vec<u8>, BuildError> {
         GeneralizedTime::from_date_time(date_time).to_der()?
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ca::{Severity, SubjectName, chain, profile};
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+
+    struct Key {
+        pair: EcdsaKeyPair,
+        public: PublicKey,
+    }
+
+    fn key() -> Key {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let algorithm = hex::decode("301306072a8648ce3d020106082a8648ce3d030107").unwrap();
+        let bits = writer::tlv(writer::BIT_STRING, &[&[0], pair.public_key().as_ref()]);
+        let spki = writer::tlv(writer::SEQUENCE, &[&algorithm, &bits]);
+        Key { public: PublicKey::from_spki_der(&spki).unwrap(), pair }
+    }
+
+    fn make(
+        kind: CertificateKind,
+        subject: &Key,
+        issuer: Option<(&Certificate, &Key)>,
+        now_s: i64,
+    ) -> Result<Certificate, BuildError> {
+        let urls = IssuerUrls::new("https://tsa.noonmark.example/", "issuing");
+        let name = SubjectName::new("DE", "Example", kind.name()).unwrap().to_der();
+        let policies = ["0.4.0.2023.1.1".parse().unwrap()];
+        let unsigned = Draft {
+            kind,
+            subject_der: &name,
+            public_key: &subject.public,
+            issuer: issuer.map(|(certificate, _)| (certificate, &urls)),
+            algorithm: subject.public.algorithm().default_signature(),
+            not_before_s: now_s,
+            policies: if kind == CertificateKind::Tsu { &policies } else { &[] },
+            private_key_usage_days: 395,
+        }
+        .build()?;
+        let signer = issuer.map_or(subject, |(_, key)| key);
+        let signature = signer.pair.sign(&aws_lc_rs::rand::SystemRandom::new(), unsigned.tbs_der()).unwrap();
+        unsigned.assemble(signature.as_ref(), &signer.public)
+    }
+
+    const NOW_S: i64 = 1_795_464_000;
+
+    #[test]
+    fn a_hierarchy_is_whole_and_without_findings() {
+        let (root_key, ca_key, tsu_key) = (key(), key(), key());
+        let root = make(CertificateKind::Root, &root_key, None, NOW_S).unwrap();
+        let ca = make(CertificateKind::IssuingCa, &ca_key, Some((&root, &root_key)), NOW_S).unwrap();
+        let tsu = make(CertificateKind::Tsu, &tsu_key, Some((&ca, &ca_key)), NOW_S).unwrap();
+        let responder = make(CertificateKind::OcspResponder, &key(), Some((&ca, &ca_key)), NOW_S).unwrap();
+        for (kind, certificate) in [
+            (CertificateKind::Root, &root),
+            (CertificateKind::IssuingCa, &ca),
+            (CertificateKind::Tsu, &tsu),
+            (CertificateKind::OcspResponder, &responder),
+        ] {
+            assert_eq!(profile::findings(kind, certificate), [], "{kind}");
+        }
+        let path = chain::order(&tsu, &[root.clone(), ca.clone()]).unwrap();
+        assert_eq!(path, [tsu.clone(), ca.clone(), root.clone()]);
+        assert!(matches!(chain::order(&tsu, &[root]), Err(chain::ChainError::IssuerMissing { .. })));
+        assert_eq!(tsu.usable_until_s(), NOW_S + 395 * DAY_S);
+        // One kind's certificate is not another's.
+        for (kind, certificate) in [
+            (CertificateKind::Tsu, &responder),
+            (CertificateKind::OcspResponder, &tsu),
+            (CertificateKind::Tsu, &ca),
+            (CertificateKind::IssuingCa, &tsu),
+            (CertificateKind::Root, &ca),
+        ] {
+            let first = profile::findings(kind, certificate).remove(0);
+            assert_eq!(first.severity, Severity::Error, "{kind}: {}", first.text);
+        }
+    }
+
+    #[test]
+    fn an_issuer_at_its_end_issues_nothing_and_nothing_outlives_it() {
+        let (root_key, ca_key) = (key(), key());
+        let root = make(CertificateKind::Root, &root_key, None, NOW_S).unwrap();
+        let late = root.not_after_s - 10 * DAY_S;
+        let ca = make(CertificateKind::IssuingCa, &ca_key, Some((&root, &root_key)), late).unwrap();
+        assert_eq!(ca.not_after_s, root.not_after_s);
+        let after = make(CertificateKind::IssuingCa, &ca_key, Some((&root, &root_key)), root.not_after_s);
+        assert!(matches!(after, Err(BuildError::IssuerEnds { .. })));
+    }
+
+    #[test]
+    fn a_signature_by_another_key_makes_no_certificate() {
+        let (root_key, other) = (key(), key());
+        let root = make(CertificateKind::Root, &root_key, None, NOW_S).unwrap();
+        let urls = IssuerUrls::new("https://tsa.noonmark.example", "root");
+        let name = SubjectName::new("DE", "Example", "x").unwrap().to_der();
+        let unsigned = Draft {
+            kind: CertificateKind::IssuingCa,
+            subject_der: &name,
+            public_key: &other.public,
+            issuer: Some((&root, &urls)),
+            algorithm: other.public.algorithm().default_signature(),
+            not_before_s: NOW_S,
+            policies: &[],
+            private_key_usage_days: 395,
+        }
+        .build()
+        .unwrap();
+        let wrong = other.pair.sign(&aws_lc_rs::rand::SystemRandom::new(), unsigned.tbs_der()).unwrap();
+        assert!(unsigned.assemble(wrong.as_ref(), &root_key.public).is_err());
+    }
+
+    #[test]
+    fn mutated_certificates_never_panic() {
+        let root_key = key();
+        let root = make(CertificateKind::Root, &root_key, None, NOW_S).unwrap();
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 11).unwrap() % below
+        };
+        for _ in 0..20_000 {
+            let mut der = root.der().to_vec();
+            for _ in 0..=random(3) {
+                let at = random(der.len());
+                der[at] = u8::try_from(random(256)).unwrap();
+            }
+            if let Ok(read) = Certificate::from_der(&der) {
+                let _ = profile::findings(CertificateKind::Tsu, &read);
+                assert!(der == root.der() || !read.is_signed_by(&read), "a changed certificate verifies");
+            }
+        }
+    }
+}

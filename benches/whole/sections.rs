@@ -1,0 +1,186 @@
+//! The rows of docs/PERFORMANCE.md.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::baseline;
+use super::process;
+use super::setup::{self, Server};
+use super::wrk;
+
+/// Interleaved pairs; the median of each column is told.
+const PAIRS: usize = 5;
+/// Seconds of load in one half of a pair.
+const SECONDS: u32 = 5;
+
+fn wanted(section: &str) -> bool {
+    std::env::var("NOONMARK_BENCH_ONLY").map_or(true, |only| only.split(',').any(|word| word == section))
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+fn count(value: u64) -> f64 {
+    f64::from(u32::try_from(value).expect("below four thousand million"))
+}
+
+struct Pairs {
+    bare_us: f64,
+    server_us: f64,
+    per_second: f64,
+    p99_us: f64,
+    used: f64,
+}
+
+/// Interleaves bare signatures with the server under load.
+fn pairs(directory: &Path, server: &Server, uri: &str, connections: u32) -> Pairs {
+    let (mut bare, mut own, mut rate, mut p99, mut used) = (vec![], vec![], vec![], vec![], vec![]);
+    wrk::run(&server.url(), connections, 1);
+    for _ in 0..PAIRS {
+        bare.push(micros(baseline::bare_signature(directory, uri, Duration::from_secs(2))));
+        let before = process::cpu(server.child.id());
+        let run = wrk::run(&server.url(), connections, SECONDS);
+        let cpu = process::cpu(server.child.id()) - before;
+        own.push(micros(cpu) / count(run.requests));
+        rate.push(count(run.requests) / run.wall.as_secs_f64());
+        p99.push(count(run.p99_us));
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let left = run.wall.as_secs_f64() * f64::from(u32::try_from(cores).expect("cores")) - run.wrk_cpu.as_secs_f64();
+        used.push(cpu.as_secs_f64() / left);
+    }
+    Pairs {
+        bare_us: median(bare),
+        server_us: median(own),
+        per_second: median(rate),
+        p99_us: median(p99),
+        used: median(used),
+    }
+}
+
+fn row(report: &mut String, name: &str, connections: u32, pairs: &Pairs) {
+    writeln!(
+        report,
+        "| {name} | {connections} | {:.1} | {:.1} | +{:.1} (×{:.2}) | {:.0} | {:.0} | {:.0} % |",
+        pairs.bare_us,
+        pairs.server_us,
+        pairs.server_us - pairs.bare_us,
+        pairs.server_us / pairs.bare_us,
+        pairs.per_second,
+        pairs.p99_us,
+        pairs.used * 100.0
+    )
+    .expect("a String takes everything");
+    eprintln!("{name}, {connections} connections: bare {:.1}, server {:.1} µs", pairs.bare_us, pairs.server_us);
+}
+
+fn key_uri(directory: &Path) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_noonmark"))
+        .args(["key", "list", "--json", "--dir"])
+        .arg(directory)
+        .output()
+        .expect("noonmark key list");
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let keys = list["keys"].as_array().expect("keys");
+    let key = keys.iter().find(|key| key["role"] == "tsu:default").expect("the TSU's key");
+    key["uri"].as_str().expect("a URI").to_owned()
+}
+
+/// Fills the ledger with tokens and watches memory and the write-ahead log.
+fn fill(report: &mut String, directory: &Path, server: &Server) {
+    let tokens: u64 =
+        std::env::var("NOONMARK_BENCH_TOKENS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+    let wal = directory.join("noonmark.db-wal");
+    let (mut peak_wal, mut marks) = (0, Vec::new());
+    let began = Instant::now();
+    loop {
+        let granted = server.granted();
+        let resident = process::resident_kib(server.child.id());
+        marks.push((granted, resident));
+        if granted >= tokens {
+            break;
+        }
+        let url = server.url();
+        let load = std::thread::spawn(move || wrk::run(&url, 64, SECONDS));
+        while !load.is_finished() {
+            peak_wal = peak_wal.max(std::fs::metadata(&wal).map_or(0, |metadata| metadata.len()));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        load.join().expect("wrk");
+    }
+    let step = (marks.len() / 6).max(1);
+    let told: Vec<String> = marks
+        .iter()
+        .step_by(step)
+        .chain(marks.last())
+        .map(|(granted, resident)| format!("{:.1} MiB at {granted}", count(*resident) / 1024.0))
+        .collect();
+    writeln!(
+        report,
+        "\nMemory: resident {}. Write-ahead log at most {:.1} MiB. {tokens} tokens in {:.0} s.\n",
+        told.join(", "),
+        count(peak_wal) / 1_048_576.0,
+        began.elapsed().as_secs_f64()
+    )
+    .expect("a String takes everything");
+}
+
+pub(crate) fn run() -> String {
+    let mut report = String::from(
+        "| what | connections | bare signature, µs CPU | server, µs CPU a token | difference | tokens/s | p99, µs | of the CPU that wrk left |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    let mut notes = String::new();
+    let directory = setup::init("p256", &[]);
+    let uri = key_uri(&directory);
+    if wanted("sqlite") {
+        let server = Server::start(&directory);
+        fill(&mut notes, &directory, &server);
+        for connections in [64, 8, 1, 256] {
+            row(&mut report, "P-256, SQLite", connections, &pairs(&directory, &server, &uri, connections));
+        }
+        let post = baseline::bare_post_p99_us(8, SECONDS);
+        let commit = baseline::eight_row_commit_p99_us();
+        writeln!(
+            notes,
+            "p99 at 8 connections is to be at most three times that of a bare actix POST ({post} µs) plus an eight-row commit \
+             ({commit} µs): {} µs.\n",
+            3 * (post + commit)
+        )
+        .expect("a String takes everything");
+    }
+    if wanted("rsa") {
+        // The module of this process reads the first installation's tokens: the RSA key is made there.
+        let rotated = std::process::Command::new(env!("CARGO_BIN_EXE_noonmark"))
+            .args(["key", "rotate", "--algorithm", "rsa3072", "--dir"])
+            .arg(&directory)
+            .output()
+            .expect("noonmark key rotate");
+        assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+        let server = Server::start(&directory);
+        let uri = uri.replace("tsu-default-1", "tsu-default-2");
+        row(&mut report, "RSA-3072, SQLite", 64, &pairs(&directory, &server, &uri, 64));
+    }
+    if wanted("postgres")
+        && let Some(url) = std::env::var_os("NOONMARK_BENCH_POSTGRES")
+    {
+        let url = url.into_string().expect("text");
+        let with_postgres = setup::init("postgres", &["--database", &url]);
+        let server = Server::start(&with_postgres);
+        for connections in [64, 8] {
+            row(
+                &mut report,
+                "P-256, PostgreSQL (the server's own CPU)",
+                connections,
+                &pairs(&directory, &server, &uri, connections),
+            );
+        }
+    }
+    report + &notes
+}
