@@ -11,6 +11,8 @@
  *   error-once CODE     the next C_Sign that would make a signature answers with this code, those after it work
  *   swap                C_SignInit signs with another private key of the token than the one asked for
  *
+ * Whatever it says, each call of C_Login adds a line to the file of the same name with ".logins" after it.
+ *
  * Only what is needed of the standard's header is written down here: the function list is a version and 68 pointers.
  */
 #include <dlfcn.h>
@@ -32,10 +34,11 @@ typedef struct {
 } attribute;
 
 /* Places in the function list, in the standard's order. */
-enum { INITIALIZE = 0, FIND_INIT = 26, FIND = 27, FIND_FINAL = 28, SIGN_INIT = 42, SIGN = 43 };
+enum { INITIALIZE = 0, LOGIN = 18, FIND_INIT = 26, FIND = 27, FIND_FINAL = 28, SIGN_INIT = 42, SIGN = 43 };
 enum { RV_OK = 0, RV_GENERAL_ERROR = 5, CKA_CLASS = 0, CKO_PRIVATE_KEY = 3 };
 
 typedef ulong_t (*initialize_fn)(void *);
+typedef ulong_t (*login_fn)(ulong_t, ulong_t, unsigned char *, ulong_t);
 typedef ulong_t (*find_init_fn)(ulong_t, attribute *, ulong_t);
 typedef ulong_t (*find_fn)(ulong_t, ulong_t *, ulong_t, ulong_t *);
 typedef ulong_t (*find_final_fn)(ulong_t);
@@ -82,6 +85,19 @@ static ulong_t faulty_initialize(void *arguments)
     if (strcmp(word, "hang-initialize") == 0)
         wait_while("hang-initialize");
     return ((initialize_fn)real.functions[INITIALIZE])(arguments);
+}
+
+static ulong_t faulty_login(ulong_t session, ulong_t user, unsigned char *pin, ulong_t length)
+{
+    char path[4096];
+    const char *control = getenv("NOONMARK_TEST_FAULTS");
+    snprintf(path, sizeof path, "%s.logins", control ? control : "");
+    FILE *file = fopen(path, "a");
+    if (file) {
+        fputs("login\n", file);
+        fclose(file);
+    }
+    return ((login_fn)real.functions[LOGIN])(session, user, pin, length);
 }
 
 static ulong_t faulty_sign_init(ulong_t session, void *mechanism, ulong_t key)
@@ -141,6 +157,7 @@ ulong_t C_GetFunctionList(function_list **list)
             return RV_GENERAL_ERROR;
         real = *theirs;
         ours = real;
+        ours.functions[LOGIN] = (void *)faulty_login;
         ours.functions[SIGN_INIT] = (void *)faulty_sign_init;
         ours.functions[SIGN] = (void *)faulty_sign;
         ours.functions[INITIALIZE] = (void *)faulty_initialize;

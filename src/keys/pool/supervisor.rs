@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::keys::error::{KeyError, SignError};
 use crate::keys::event::KeyEvent;
 use crate::keys::pkcs11::PinGuard;
+use crate::keys::token::TokenFacts;
 
 use super::attempt::{Attempt, Sight, discard};
 use super::health::LastError;
@@ -196,6 +197,10 @@ impl Supervisor {
     /// Seats threads at the new stations, or hands these to the threads that are there.
     fn take_up(&mut self, under_way: UnderWay, brought_up: BroughtUp) {
         let BroughtUp { stations, facts, generation } = brought_up;
+        if matches!(under_way.purpose, Purpose::Recover) {
+            // Told before the first signature, so that a record of events reads in its true order.
+            self.tell_back(&facts);
+        }
         let mut guard = self.shared.lock();
         let state = &mut *guard;
         let current = self.shared.epoch.load(Ordering::Acquire) == under_way.epoch;
@@ -204,19 +209,20 @@ impl Supervisor {
             Purpose::Refill | Purpose::Exchange => matches!(state.phase, Phase::Ready),
         };
         if !current || !expected {
+            let mut request = under_way.request;
+            if matches!(state.phase, Phase::Recovering { .. }) {
+                // The token was lost meanwhile: the keys are for the attempt to get it back.
+                state.request = request.take();
+            }
             drop(guard);
             discard(stations);
-            answer(under_way.request, Err(KeyError::Stopped));
+            answer(request, Err(KeyError::Stopped));
             return;
         }
-        let lost_for = match &state.phase {
-            Phase::Recovering { since_instant, .. } => Some(since_instant.elapsed()),
-            _ => None,
-        };
         let (starts, spare) = seat_all(&self.shared, state, stations, under_way.epoch);
         state.keys = Arc::clone(&under_way.keys);
         state.phase = Phase::Ready;
-        state.facts = Some(facts.clone());
+        state.facts = Some(facts);
         state.first_attempt_over = true;
         let woken = state.wake_all();
         drop(guard);
@@ -237,25 +243,29 @@ impl Supervisor {
         self.generation = generation;
         self.renew_next = generation.is_some();
         self.last_reason.clear();
-        let token = self.shared.settings.name.clone();
-        if let Some(after) = lost_for {
-            self.ready_since = Some(Instant::now());
-            // A token that is lost again at once is not tried again at once.
-            self.next_attempt = Instant::now() + self.pause;
-            self.pause = (self.pause * 2).min(LAST_PAUSE);
-            self.shared.measures.token_up.set(1.0);
-            self.shared.emit(KeyEvent::LoggedIn { token: token.clone(), facts });
-            let told_lost = std::mem::take(&mut self.told_lost);
-            if std::mem::replace(&mut self.served_before, true) || told_lost {
-                self.shared.emit(KeyEvent::TokenBack { token: token.clone(), after });
-            }
-        }
         if under_way.request.is_some() {
             let keys = under_way.keys.iter().map(|key| key.spec.name.clone()).collect();
-            self.shared.emit(KeyEvent::KeysChanged { token, keys });
+            self.shared.emit(KeyEvent::KeysChanged { token: self.shared.settings.name.clone(), keys });
         }
         self.shared.watch.notify_all();
         answer(under_way.request, Ok(()));
+    }
+
+    fn tell_back(&mut self, facts: &TokenFacts) {
+        let after = match &self.shared.lock().phase {
+            Phase::Recovering { since_instant, .. } => since_instant.elapsed(),
+            _ => return,
+        };
+        self.ready_since = Some(Instant::now());
+        // A token that is lost again at once is not tried again at once.
+        self.next_attempt = Instant::now() + self.pause;
+        self.pause = (self.pause * 2).min(LAST_PAUSE);
+        let token = self.shared.settings.name.clone();
+        self.shared.emit(KeyEvent::LoggedIn { token: token.clone(), facts: facts.clone() });
+        let told_lost = std::mem::take(&mut self.told_lost);
+        if std::mem::replace(&mut self.served_before, true) || told_lost {
+            self.shared.emit(KeyEvent::TokenBack { token, after });
+        }
     }
 
     fn note_failure(&mut self, under_way: UnderWay, error: KeyError) {
@@ -418,9 +428,10 @@ impl Supervisor {
 
     /// Gauges are shown here and not at each job: a scrape sees them a quarter of a second late at most.
     fn show_gauges(&self) {
-        let (interactive, bulk, threads, lost) = {
+        let (interactive, bulk, threads, lost, up) = {
             let state = self.shared.lock();
-            (state.interactive.len(), state.bulk.len(), state.seats.iter().flatten().count(), state.lost)
+            let up = usize::from(matches!(state.phase, Phase::Ready));
+            (state.interactive.len(), state.bulk.len(), state.seats.iter().flatten().count(), state.lost, up)
         };
         let measures = &self.shared.measures;
         for (gauge, value) in [
@@ -428,6 +439,7 @@ impl Supervisor {
             (&measures.bulk.length, bulk),
             (&measures.threads, threads),
             (&measures.threads_lost, lost),
+            (&measures.token_up, up),
         ] {
             // All are bounded by settings far below 2^32.
             gauge.set(f64::from(u32::try_from(value).unwrap_or(u32::MAX)));

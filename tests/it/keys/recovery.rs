@@ -143,7 +143,7 @@ pub fn directory_away() -> Result<(), Failed> {
 
 /// Alone, since another login in the same process would make the PIN's check moot.
 pub fn refused_pin_once() -> Result<(), Failed> {
-    let house = House::softhsm("refused");
+    let house = faulty_house("refused");
     let key = house.key("k", KeyAlgorithm::EcP256);
     let pin = house.directory.path().join("pin");
     write_private(&pin, "wrong-pin-5555");
@@ -151,7 +151,10 @@ pub fn refused_pin_once() -> Result<(), Failed> {
     let pool = Pool::start(house.settings.clone(), vec![spec("k", &key)], events.sink())?;
     assert!(recovering_reason(&pool).ok_or("it serves")?.contains("refused the PIN"));
     // Several attempts pass; a token that locks would have locked.
+    let logins = softhsm::logins();
+    assert!(logins > 0);
     std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(softhsm::logins(), logins, "a refused PIN was tried again");
     assert_eq!(events.count(|event| matches!(event, KeyEvent::StillLost { .. })), 0, "{}", events.texts());
     write_private(&pin, PIN);
     until_ready(&pool);

@@ -101,6 +101,13 @@ pub fn faulty_module() -> PathBuf {
     path
 }
 
+/// How often C_Login of the faulty module was called in this process.
+pub fn logins() -> usize {
+    let mut path = std::env::var_os(FAULTS).unwrap();
+    path.push(".logins");
+    std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
+}
+
 /// Tells the faulty module what to do: see `testdata/faulty-module/faulty.c`.
 pub fn fault(command: &str) {
     let path = PathBuf::from(std::env::var_os(FAULTS).unwrap());
