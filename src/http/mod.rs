@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod certificates;
 mod limits;
+mod mailbox;
 mod operators;
 mod pages;
 mod problem;

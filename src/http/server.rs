@@ -12,6 +12,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use metrics::{Unit, describe_histogram, histogram};
 
 use super::caller::ClientCertificate;
+use super::mailbox::Mailbox;
 use super::problem::Problem;
 use super::tls::{self, TlsError};
 use super::tsa::TimestampSeconds;
@@ -72,6 +73,7 @@ pub fn start(
         App::new()
             .app_data(factory_services.clone())
             .app_data(seconds.clone())
+            .app_data(Mailbox::start())
             .configure(tsa_routes::routes)
             .configure(operators::routes)
             .configure(certificates::routes)

@@ -1,5 +1,6 @@
 //! RFC 3161 over HTTP (§3.4): POST a request, read a TimeStampResp.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
@@ -8,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use metrics::Histogram;
 use tokio::sync::oneshot;
 
+use super::mailbox::Mailbox;
 use super::problem::Problem;
 use super::{Services, body};
 use crate::ca::pem_encode;
@@ -77,8 +79,12 @@ async fn respond(
     let query = body::read(request, payload, settings.max_body_bytes, settings.body_timeout_s).await?;
 
     let (sender, receiver) = oneshot::channel::<Answer>();
-    // The client may be gone when the answer comes; the record stands all the same.
-    let respond = Box::new(move |answer| drop(sender.send(answer)));
+    let mailbox = request.app_data::<Arc<Mailbox>>().cloned();
+    let respond = Box::new(move |answer| match mailbox {
+        Some(mailbox) => mailbox.deliver(sender, answer),
+        // The client may be gone when the answer comes; the record stands all the same.
+        None => drop(sender.send(answer)),
+    });
     services.authority.answer(profile, query, caller.id, respond);
     let answer = match tokio::time::timeout(ANSWER_TIMEOUT, receiver).await {
         Ok(Ok(answer)) => answer,
