@@ -14,7 +14,7 @@ use super::toml_template::{self, TokenLines};
 use super::{Installation, InstallationError};
 use crate::ca::{Certificate, CertificateKind, SubjectName, SubjectNameError, pem_encode};
 use crate::clock;
-use crate::config::{ConfigurationError, FILE_NAME, TierName};
+use crate::config::{Configuration, ConfigurationError, FILE_NAME, TierName};
 use crate::crypto::KeyAlgorithm;
 use crate::keys::{KeyError, Token};
 
@@ -256,7 +256,7 @@ pub fn make(directory: &Path, plan: &Plan, staging: &Staging) -> Result<Report, 
     let first_text = text(toml_template::DEFAULT_PROFILE);
     write_new(&home.join(FILE_NAME), 0o600, first_text.as_bytes())?;
 
-    let installation = Installation::open(home)?;
+    let installation = Installation::create(Configuration::load(home)?).map_err(SetupError::from)?;
     let taken = !installation.store.keys().map_err(InstallationError::from)?.is_empty();
     match (plan.join, taken) {
         (Some(Join), true) => {
