@@ -72,9 +72,7 @@ fn token_check(configuration: &Configuration) -> ReadyCheck {
         .and_then(|settings| Token::open(&settings).map_err(|error| error.to_string()));
     match opened {
         Err(reason) => check(name, CheckState::Failed, reason),
-        Ok(_) if tier_is_software(configuration) => {
-            check(name, CheckState::Warning, SOFTWARE_TIER_WARNING)
-        }
+        Ok(_) if tier_is_software(configuration) => check(name, CheckState::Warning, SOFTWARE_TIER_WARNING),
         Ok(_) => check(name, CheckState::Ok, ""),
     }
 }

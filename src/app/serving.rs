@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use serde_json::json;
 use actix_web::web;
+use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::events::{EventChannel, Recorder};
 use super::installation::{Installation, InstallationError, Purpose};
 use super::lifecycle::LifecycleError;
+use super::loading::Successors;
 use super::observability;
 use super::readiness::{SharedReadiness, Watched, tier_is_software};
-use super::loading::Successors;
 use super::units::UnitFault;
 use crate::clock::{Clock, ClockEvent, ClockStartError, MachineClock};
 use crate::config::{Configuration, ConfigurationError, HttpSection};
@@ -99,9 +99,8 @@ struct Signals {
 
 impl Signals {
     fn listen() -> Result<Self, ServeError> {
-        let listen = |kind| {
-            signal(kind).map_err(|source| ServeError::System { doing: "listening for signals", source })
-        };
+        let listen =
+            |kind| signal(kind).map_err(|source| ServeError::System { doing: "listening for signals", source });
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,

@@ -205,15 +205,17 @@ pub fn prepare(directory: &Path, plan: &Plan) -> Result<Staging, SetupError> {
         TierName::Pkcs11 => Some(choose_module(plan)?),
     };
     let is_softhsm = plan.existing_tokens.is_empty()
-        && module.as_ref().and_then(|path| path.file_name()).is_some_and(|name| name.to_string_lossy().contains("softhsm"));
+        && module
+            .as_ref()
+            .and_then(|path| path.file_name())
+            .is_some_and(|name| name.to_string_lossy().contains("softhsm"));
     let absolute = std::path::absolute(directory).map_err(file(directory))?;
     let name = absolute.file_name().map_or_else(|| "noonmark".to_owned(), |name| name.to_string_lossy().into_owned());
     // Directories above that are missing are made at the very end, so that a failure leaves none of them either.
     let anchor = absolute.ancestors().skip(1).find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("/"));
     let staging = anchor.join(format!(".{name}.init-{}", std::process::id()));
     let configuration = staging.join("softhsm2.conf");
-    let mut prepared =
-        Staging { directory: staging.clone(), module, environment: BTreeMap::new(), is_softhsm };
+    let mut prepared = Staging { directory: staging.clone(), module, environment: BTreeMap::new(), is_softhsm };
     if is_softhsm {
         prepared.environment.insert(SOFTHSM_VARIABLE.to_owned(), configuration.display().to_string());
         // Only a process that was started again by this one has this very path in its environment.

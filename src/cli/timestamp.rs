@@ -149,8 +149,12 @@ fn post(arguments: &TimestampArguments, request: &[u8]) -> Result<Vec<u8>, Failu
     }
     let mut answer = call.send(request).map_err(|error| {
         let what_to_do = match error {
-            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => "if the server has a certificate of your own CA, name that with --server-ca",
-            ureq::Error::Io(ref source) if source.to_string().contains("certificate") => "if the server has a certificate of your own CA, name that with --server-ca",
+            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
+                "if the server has a certificate of your own CA, name that with --server-ca"
+            }
+            ureq::Error::Io(ref source) if source.to_string().contains("certificate") => {
+                "if the server has a certificate of your own CA, name that with --server-ca"
+            }
             _ => "is the server running? (`noonmark up` starts one here)",
         };
         Failure::new(format!("{url}: {error}; {what_to_do}"))
