@@ -7,17 +7,22 @@ use super::Installation;
 use super::readiness::{check, clock_check, profile_check, tier_is_software};
 use super::toml_template::SOFTWARE_TIER_WARNING;
 use crate::clock::MachineClock;
+use crate::config::Configuration;
 use crate::http::{CheckState, ReadyCheck};
 use crate::keys::Token;
 
 /// How long the clock's first check may take.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Every part that serving needs.
+/// Every part that serving needs; a store that can't be opened is one of them.
 #[must_use]
-pub fn run(installation: &Installation) -> Vec<ReadyCheck> {
-    let configuration = &installation.configuration;
-    let mut checks = vec![store_check(installation)];
+pub fn run(configuration: Configuration) -> Vec<ReadyCheck> {
+    let opened = Installation::with(configuration.clone());
+    let mut checks = vec![match opened.as_ref().map(store_check) {
+        Ok(check) => check,
+        Err(error) => check("store", CheckState::Failed, error.to_string()),
+    }];
+    let configuration = &configuration;
     checks.push(match MachineClock::start(configuration.clock.settings(), Arc::new(|_| {})) {
         Ok(clock) => {
             let began = std::time::Instant::now();
@@ -30,9 +35,13 @@ pub fn run(installation: &Installation) -> Vec<ReadyCheck> {
         }
         Err(error) => check("clock", CheckState::Failed, error.to_string()),
     });
-    checks.push(token_check(installation));
+    checks.push(token_check(configuration));
     let now_s = super::lifecycle::now_s().unwrap_or(0);
     for name in configuration.tsa.keys() {
+        let Ok(installation) = &opened else {
+            checks.push(check(format!("profile {name}"), CheckState::Failed, "its key stands in the store"));
+            continue;
+        };
         let unit = installation.unit_candidate(name, now_s);
         let mut result = profile_check(name, &unit, now_s);
         if let Ok(candidate) = &unit
@@ -55,18 +64,15 @@ fn store_check(installation: &Installation) -> ReadyCheck {
     }
 }
 
-fn token_check(installation: &Installation) -> ReadyCheck {
+fn token_check(configuration: &Configuration) -> ReadyCheck {
     let name = "token service";
-    let opened = installation
-        .configuration
+    let opened = configuration
         .token_settings("service")
         .map_err(|error| error.to_string())
         .and_then(|settings| Token::open(&settings).map_err(|error| error.to_string()));
     match opened {
         Err(reason) => check(name, CheckState::Failed, reason),
-        Ok(_) if tier_is_software(&installation.configuration) => {
-            check(name, CheckState::Warning, SOFTWARE_TIER_WARNING)
-        }
+        Ok(_) if tier_is_software(configuration) => check(name, CheckState::Warning, SOFTWARE_TIER_WARNING),
         Ok(_) => check(name, CheckState::Ok, ""),
     }
 }

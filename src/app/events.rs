@@ -84,7 +84,9 @@ fn record(receiver: &Receiver<Event>, ledger: &Ledger, dropped: &AtomicU64, clos
             if closing.load(Ordering::Relaxed) {
                 farewell_tries += 1;
                 if farewell_tries == FAREWELL_TRIES {
-                    tracing::error!(kind = %event.kind, detail = %event.detail, %error, "an audit event was not recorded before the stop");
+                    for event in std::iter::once(event).chain(receiver.try_iter()) {
+                        tracing::error!(kind = %event.kind, detail = %event.detail, %error, "an audit event was not recorded before the stop");
+                    }
                     return;
                 }
             }

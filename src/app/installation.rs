@@ -1,6 +1,6 @@
 //! An installation opened: its configuration and its store.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{Configuration, ConfigurationError};
@@ -17,6 +17,12 @@ pub enum InstallationError {
     /// The store's URL.
     #[error("[store] url: {0}")]
     Url(#[from] StoreUrlError),
+    /// The store's file is gone.
+    #[error("[store] url: there is no database at {}; is its disk mounted? Restore it, or make an installation with `noonmark init`", path.display())]
+    StoreMissing {
+        /// The file.
+        path: PathBuf,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -56,6 +62,20 @@ impl Installation {
     /// # Errors
     /// As [`Self::open`].
     pub fn with(configuration: Configuration) -> Result<Self, InstallationError> {
+        // SQLite would make an empty database, with a chain of records that begins anew.
+        if let StoreUrl::Sqlite(path) = StoreUrl::parse(&configuration.store.url, &configuration.directory)?
+            && !path.exists()
+        {
+            return Err(InstallationError::StoreMissing { path });
+        }
+        Self::create(configuration)
+    }
+
+    /// As [`Self::with`], for `init`: a SQLite database that is not there is made.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) fn create(configuration: Configuration) -> Result<Self, InstallationError> {
         let url = StoreUrl::parse(&configuration.store.url, &configuration.directory)?;
         let options = StoreOptions {
             password_file: configuration.store.password_file.as_deref().map(|path| configuration.path(path)),

@@ -281,6 +281,14 @@ impl<'a> Steward<'a> {
         if let Some(finding) = profile::first_error(kind, leaf) {
             return Err(LifecycleError::Profile { kind, text: finding.text });
         }
+        if now_s()? > leaf.usable_until_s() {
+            return Err(UnitFault::Period {
+                key: row.name,
+                from: units::rfc3339(leaf.usable_from_s()),
+                until: units::rfc3339(leaf.usable_until_s()),
+            }
+            .into());
+        }
         let chain = chain::order(leaf, &certificates)?;
         for certificate in chain.iter().skip(1) {
             self.installation.store.put_certificate(&certificate_row(certificate, "ca"))?;

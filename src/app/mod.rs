@@ -8,6 +8,7 @@ pub mod checks;
 mod events;
 mod installation;
 pub mod lifecycle;
+mod loading;
 mod observability;
 mod readiness;
 mod serving;

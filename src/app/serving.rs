@@ -1,25 +1,28 @@
 //! `serve`: everything started in order, reloaded on SIGHUP, stopped in the reverse order.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use actix_web::web;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::events::{EventChannel, Recorder};
 use super::installation::{Installation, InstallationError, Purpose};
-use super::lifecycle::{self, LifecycleError};
+use super::lifecycle::LifecycleError;
+use super::loading::Successors;
 use super::observability;
 use super::readiness::{SharedReadiness, Watched, tier_is_software};
-use super::units::{self, Candidate, UnitFault, tsu_role};
+use super::units::UnitFault;
 use crate::clock::{Clock, ClockEvent, ClockStartError, MachineClock};
-use crate::config::{Configuration, ConfigurationError};
+use crate::config::{Configuration, ConfigurationError, HttpSection};
 use crate::http::server::StartError;
 use crate::http::{self, Callers, Limits, Services};
-use crate::keys::{KeyError, KeyEvent, Pool};
+use crate::keys::KeyError;
 use crate::ledger::{Event, Ledger, LedgerError};
 use crate::store::{KeyState, StoreError};
-use crate::tsa::{Authority, AuthoritySettings, Deps};
+use crate::tsa::{Authority, Deps};
 
 /// Why serving ends other than by a stop that was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -76,13 +79,34 @@ pub enum ServeError {
 const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The running parts.
-struct Server {
+pub(super) struct Server {
     installation: RwLock<Arc<Installation>>,
-    ledger: Arc<Ledger>,
+    /// One reload at a time.
+    reloading: Mutex<()>,
+    pub(super) ledger: Arc<Ledger>,
     clock: Arc<MachineClock>,
-    events: EventChannel,
-    authority: Arc<Authority>,
-    watched: Arc<Watched>,
+    pub(super) events: EventChannel,
+    pub(super) authority: Arc<Authority>,
+    pub(super) watched: Arc<Watched>,
+}
+
+/// The signals that are heard from the beginning: one that comes during the start waits until it can be followed.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, ServeError> {
+        let listen =
+            |kind| signal(kind).map_err(|source| ServeError::System { doing: "listening for signals", source });
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -95,42 +119,48 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
         observability::start_metrics().map_err(|error| ServeError::Observability(format!("metrics: {error}")))?;
     let descriptor_limit = raise_descriptor_limit();
     let addresses = configuration.http.addresses()?;
-    let http_settings = configuration.http.clone();
-    let installation = Installation::with(configuration)?;
-    let (server, recorder) = Server::start(installation)?;
-    let server = Arc::new(server);
-    let issuers = server.issuers()?;
-
     let system = actix_web::rt::System::new();
-    let result = system.block_on(async {
-        let installation = server.installation();
-        let configuration = &installation.configuration;
-        let services = http::server::share(Services {
-            settings: http_settings,
-            public_url: configuration.public_url.clone(),
-            authority: Arc::clone(&server.authority),
-            callers: Callers::new(&configuration.caller, &configuration.http.trusted_proxies),
-            limits: Limits::new(&configuration.http),
-            readiness: Box::new(SharedReadiness(Arc::clone(&server.watched))),
-            render_metrics: Box::new(move || metrics.render()),
-            issuers: RwLock::new(issuers),
-        });
-        let limits = services.clone();
-        actix_web::rt::spawn(async move {
-            loop {
-                tokio::time::sleep(FORGET_INTERVAL).await;
-                limits.limits.forget_idle();
-            }
-        });
-        let running = http::server::start(services, &addresses, descriptor_limit, |path| configuration.path(path))?;
-        tracing::info!(listen = ?addresses, url = %configuration.public_url, "serving");
-        server.run(running).await
+    let signals = system.block_on(async { Signals::listen() })?;
+
+    let (server, recorder) = Server::start(Installation::with(configuration)?)?;
+    let server = Arc::new(server);
+    let result = server.begin().and_then(|issuers| {
+        system.block_on(async {
+            let installation = server.installation();
+            let configuration = &installation.configuration;
+            let services = http::server::share(Services {
+                settings: configuration.http.clone(),
+                public_url: configuration.public_url.clone(),
+                authority: Arc::clone(&server.authority),
+                callers: RwLock::new(Arc::new(callers(configuration))),
+                limits: Limits::new(&configuration.http),
+                readiness: Box::new(SharedReadiness(Arc::clone(&server.watched))),
+                render_metrics: Box::new(move || metrics.render()),
+                issuers: RwLock::new(issuers),
+            });
+            let limits = services.clone();
+            actix_web::rt::spawn(async move {
+                loop {
+                    tokio::time::sleep(FORGET_INTERVAL).await;
+                    limits.limits.forget_idle();
+                }
+            });
+            let running =
+                http::server::start(services.clone(), &addresses, descriptor_limit, |path| configuration.path(path))?;
+            tracing::info!(listen = ?addresses, url = %configuration.public_url, "serving");
+            server.run(running, signals, services).await
+        })
     });
-    server.stop(recorder);
+    server.stop(recorder, &result);
     result
 }
 
+fn callers(configuration: &Configuration) -> Callers {
+    Callers::new(&configuration.caller, &configuration.http.trusted_proxies)
+}
+
 impl Server {
+    /// Starts the parts; nothing is served yet.
     fn start(installation: Installation) -> Result<(Self, Recorder), ServeError> {
         if installation.configuration.tsa.is_empty() {
             return Err(ServeError::NoProfile);
@@ -147,7 +177,10 @@ impl Server {
         let clock = MachineClock::start(
             installation.configuration.clock.settings(),
             Arc::new(move |event: ClockEvent| {
-                tracing::warn!(%event, "clock");
+                match event {
+                    ClockEvent::Lost { .. } | ClockEvent::Stepped { .. } => tracing::warn!(%event, "clock"),
+                    _ => tracing::info!(%event, "clock"),
+                }
                 clock_events.send(Event::new("clock", json!({ "event": event.to_string() })));
             }),
         )?;
@@ -160,155 +193,80 @@ impl Server {
             software_tier: tier_is_software(&installation.configuration),
             profiles: RwLock::new(Vec::new()),
         });
-        let server =
-            Self { installation: RwLock::new(Arc::new(installation)), ledger, clock, events, authority, watched };
-        server.load()?;
-        Ok((server, recorder))
+        let installation = RwLock::new(Arc::new(installation));
+        Ok((Self { installation, reloading: Mutex::new(()), ledger, clock, events, authority, watched }, recorder))
+    }
+
+    /// Loads what is to be served, and gives the issuers' certificates.
+    fn begin(&self) -> Result<BTreeMap<String, Vec<u8>>, ServeError> {
+        let installation = self.installation();
+        self.load(&installation, Successors::Wait)?;
+        let waits = installation.store.keys()?.iter().any(|key| key.state == KeyState::Successor);
+        if waits {
+            if !self.token_is_ready() {
+                tracing::warn!("a successor waits, and the token does not answer: send SIGHUP when it is back");
+            } else if let Err(error) = self.load(&installation, Successors::TakeOver) {
+                tracing::error!(%error, "a successor could not take over; the key before it serves");
+            }
+        }
+        issuers(&installation)
     }
 
     fn installation(&self) -> Arc<Installation> {
         Arc::clone(&self.installation.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn issuers(&self) -> Result<std::collections::BTreeMap<String, Vec<u8>>, ServeError> {
-        let installation = self.installation();
-        let rows = installation.store.certificates()?;
-        let issuers = rows.into_iter().filter_map(|row| match row.role.as_str() {
-            "root" => Some(("root".to_owned(), row.der)),
-            role => role.strip_prefix("ca:").map(|name| (name.to_owned(), row.der)),
-        });
-        Ok(issuers.collect())
-    }
-
-    /// Reads keys and profiles, lets successors take over, and serves what is in order.
-    ///
-    /// At least one profile must be; each other is refused with its reason in `/readyz`.
-    fn load(&self) -> Result<(), ServeError> {
-        let installation = self.installation();
-        self.publish_profiles(&installation)?;
-        let now_s = lifecycle::now_s()?;
-        let mut profiles = Vec::new();
-        for name in installation.configuration.tsa.keys() {
-            self.promote_successor(&installation, name)?;
-            profiles.push((name.clone(), installation.unit_candidate(name, now_s)));
-        }
-        let usable: Vec<&Candidate> = profiles.iter().filter_map(|(_, unit)| unit.as_ref().ok()).collect();
-        if usable.is_empty()
-            && let Some((_, Err(fault))) = profiles.first()
-        {
-            return Err(fault.clone().into());
-        }
-        let pool = self.hold_keys(&installation, &usable)?;
-        let mut served = Vec::new();
-        for (name, unit) in &profiles {
-            match unit {
-                Ok(candidate) => {
-                    let profile = installation.configuration.tsa[name].profile(name)?;
-                    let times = profile.ordering.then(|| installation.store.ordered_times());
-                    served.push(AuthoritySettings { profile, unit: units::unit(candidate, &pool)?, times });
-                }
-                Err(fault) => tracing::error!(profile = name, %fault, "a profile is not served"),
-            }
-        }
-        self.authority.serve(served);
-        *self.watched.profiles.write().unwrap_or_else(PoisonError::into_inner) = profiles;
-        Ok(())
-    }
-
-    fn hold_keys(&self, installation: &Installation, usable: &[&Candidate]) -> Result<Arc<Pool>, ServeError> {
-        let specs = usable.iter().map(|candidate| candidate.spec()).collect::<Result<Vec<_>, _>>()?;
-        let mut slot = self.watched.pool.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = slot.as_ref() {
-            pool.set_keys(specs)?;
-            return Ok(Arc::clone(pool));
-        }
-        let events = self.events.clone();
-        let pool = Pool::start(
-            installation.configuration.token_settings("service")?,
-            specs,
-            Arc::new(move |event: KeyEvent| {
-                tracing::warn!(%event, "token");
-                events.send(Event::new("token", json!({ "token": "service", "event": event.to_string() })));
-            }),
-        )?;
-        *slot = Some(Arc::clone(&pool));
-        Ok(pool)
-    }
-
-    /// The active key retires and its successor takes over, each recorded before it counts.
-    fn promote_successor(&self, installation: &Installation, profile: &str) -> Result<(), ServeError> {
-        let role = tsu_role(profile);
-        let Some(successor) = installation.key_in_state(&role, KeyState::Successor)? else { return Ok(()) };
-        // A successor that could not serve must not retire a key that can.
-        let section = &installation.configuration.tsa[profile];
-        installation.candidate(successor.clone(), section.rsa_padding)?;
-        let record = |key: &str, before: KeyState, after: KeyState| {
-            self.ledger.record_event(Event::new(
-                "key-state-changed",
-                json!({ "key": key, "role": role, "before": before.name(), "after": after.name(), "who": "serve" }),
-            ))
-        };
-        if let Some(active) = installation.key_in_state(&role, KeyState::Active)? {
-            record(&active.name, KeyState::Active, KeyState::Retired)?;
-            installation.store.change_key_state(&active.name, KeyState::Active, KeyState::Retired)?;
-        }
-        record(&successor.name, KeyState::Successor, KeyState::Active)?;
-        installation.store.change_key_state(&successor.name, KeyState::Successor, KeyState::Active)?;
-        tracing::info!(profile, key = successor.name, "a successor took over");
-        Ok(())
-    }
-
-    /// Writes the profiles to the store; a changed one is an event with the old and the new text (CSBR 5.4.1.2).
-    fn publish_profiles(&self, installation: &Installation) -> Result<(), ServeError> {
-        for (name, section) in &installation.configuration.tsa {
-            let text = toml::to_string(section).map_err(|error| ServeError::Observability(error.to_string()))?;
-            let before = installation.store.profile(name)?.map(|row| row.text);
-            if before.as_deref() == Some(text.as_str()) {
-                continue;
-            }
-            self.ledger.record_event(Event::new(
-                "profile-changed",
-                json!({ "profile": name, "before": before, "after": text }),
-            ))?;
-            installation.store.put_profile(name, &text)?;
-        }
-        Ok(())
-    }
-
-    /// Reads noonmark.toml's profiles and the store's keys again; what is not in order leaves all as it was.
-    fn reload(&self) {
-        let before = self.installation();
-        let reloaded =
-            Configuration::load(&before.configuration.directory).map_err(ServeError::from).and_then(|configuration| {
-                *self.installation.write().unwrap_or_else(PoisonError::into_inner) =
-                    Arc::new(Installation { configuration, store: Arc::clone(&before.store) });
-                self.load()
-            });
-        match reloaded {
+    /// Reads noonmark.toml's profiles and callers and the store's keys again; what is not in order leaves all as it was.
+    fn reload(&self, services: &Services) {
+        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.try_reload(services) {
             Ok(()) => tracing::info!("reloaded"),
             Err(error) => {
-                *self.installation.write().unwrap_or_else(PoisonError::into_inner) = before;
                 tracing::error!(%error, "the reload failed; what was served before is still served");
+                self.events.send(Event::new("reload-failed", json!({ "reason": error.to_string(), "who": "serve" })));
             }
         }
     }
 
-    async fn run(self: &Arc<Self>, running: actix_web::dev::Server) -> Result<(), ServeError> {
-        let system = |doing| move |source| ServeError::System { doing, source };
-        let listen = |kind| -> Result<Signal, ServeError> { signal(kind).map_err(system("listening for signals")) };
-        let (mut terminate, mut interrupt, mut hangup) =
-            (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?, listen(SignalKind::hangup())?);
+    fn try_reload(&self, services: &Services) -> Result<(), ServeError> {
+        let before = self.installation();
+        let configuration = Configuration::load(&before.configuration.directory)?;
+        if configuration.tsa.is_empty() {
+            return Err(ServeError::NoProfile);
+        }
+        warn_of_what_needs_a_restart(&before.configuration, &configuration);
+        let after = Arc::new(Installation { configuration, store: Arc::clone(&before.store) });
+        let issuers = issuers(&after)?;
+        self.load(&after, Successors::TakeOver)?;
+        services.set_callers(Callers::new(
+            &after.configuration.caller,
+            // A proxy is believed by the section that says where to listen, which needs a restart.
+            &before.configuration.http.trusted_proxies,
+        ));
+        services.set_issuers(issuers);
+        *self.installation.write().unwrap_or_else(PoisonError::into_inner) = after;
+        Ok(())
+    }
+
+    async fn run(
+        self: &Arc<Self>,
+        running: actix_web::dev::Server,
+        mut signals: Signals,
+        services: web::Data<Services>,
+    ) -> Result<(), ServeError> {
         let handle = running.handle();
         let mut running = std::pin::pin!(running);
         loop {
             tokio::select! {
-                ended = &mut running => return ended.map_err(system("the HTTP server")),
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hangup.recv() => {
+                ended = &mut running => {
+                    return ended.map_err(|source| ServeError::System { doing: "the HTTP server", source });
+                }
+                _ = signals.terminate.recv() => break,
+                _ = signals.interrupt.recv() => break,
+                _ = signals.hangup.recv() => {
                     // Store and token are asked, and both block.
-                    let server = Arc::clone(self);
-                    drop(tokio::task::spawn_blocking(move || server.reload()));
+                    let (server, services) = (Arc::clone(self), services.clone());
+                    drop(tokio::task::spawn_blocking(move || server.reload(&services)));
                 }
             }
         }
@@ -322,16 +280,51 @@ impl Server {
     }
 
     /// In the reverse order of the start; what is under way is finished.
-    fn stop(&self, recorder: Recorder) {
-        if let Some(pool) = self.watched.pool.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+    fn stop(&self, recorder: Recorder, result: &Result<(), ServeError>) {
+        // A reload that is under way finishes first: it must not find half a server.
+        let _no_reload = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let pool = self.watched.pool.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(pool) = pool {
             pool.stop();
         }
         self.clock.stop();
-        self.events.send(Event::new("server-stopped", json!({ "pid": std::process::id() })));
+        let reason = result.as_ref().err().map(ToString::to_string);
+        self.events.send(Event::new("server-stopped", json!({ "pid": std::process::id(), "failure": reason })));
         self.events.close();
         recorder.join();
         self.ledger.stop();
         tracing::info!("stopped");
+    }
+}
+
+/// The issuers' certificates by name; the newest of each.
+fn issuers(installation: &Installation) -> Result<BTreeMap<String, Vec<u8>>, ServeError> {
+    let rows = installation.store.certificates()?;
+    let issuers = rows.into_iter().filter_map(|row| match row.role.as_str() {
+        "root" => Some(("root".to_owned(), row.der)),
+        role => role.strip_prefix("ca:").map(|name| (name.to_owned(), row.der)),
+    });
+    Ok(issuers.collect())
+}
+
+/// Sections that SIGHUP does not read again; a change in them must not go unnoticed.
+fn warn_of_what_needs_a_restart(before: &Configuration, after: &Configuration) {
+    // --listen may have replaced the file's word, so listeners are left out.
+    let http = |configuration: &Configuration| HttpSection { listen: Vec::new(), ..configuration.http.clone() };
+    let changed: Vec<&str> = [
+        ("[http]", http(before) != http(after)),
+        ("[store]", before.store != after.store),
+        ("[clock]", before.clock != after.clock),
+        ("[log]", before.log != after.log),
+        ("[token]", before.token != after.token),
+        ("[module_environment]", before.module_environment != after.module_environment),
+        ("public_url", before.public_url != after.public_url),
+    ]
+    .into_iter()
+    .filter_map(|(section, changed)| changed.then_some(section))
+    .collect();
+    if !changed.is_empty() {
+        tracing::warn!(sections = changed.join(", "), "changed, and read at the next start only");
     }
 }
 

@@ -14,7 +14,7 @@ use super::toml_template::{self, TokenLines};
 use super::{Installation, InstallationError};
 use crate::ca::{Certificate, CertificateKind, SubjectName, SubjectNameError, pem_encode};
 use crate::clock;
-use crate::config::{ConfigurationError, FILE_NAME, TierName};
+use crate::config::{Configuration, ConfigurationError, FILE_NAME, TierName};
 use crate::crypto::KeyAlgorithm;
 use crate::keys::{KeyError, Token};
 
@@ -82,8 +82,22 @@ pub enum SetupError {
         directory: PathBuf,
     },
     /// No PKCS#11 module at hand.
-    #[error("no PKCS#11 module found")]
+    #[error(
+        "no PKCS#11 module found. Install one (`apt-get install softhsm2`), name yours with --module, or try without hardware: `noonmark init --tier software`"
+    )]
     NoModule,
+    /// The module that was named is not there.
+    #[error("--module: there is no file {}", path.display())]
+    ModuleMissing {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Another `init` was quicker.
+    #[error("another `init` made {} meanwhile; nothing of it was changed", directory.display())]
+    Raced {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// A --use-token that does not read.
     #[error("--use-token {text:?} is not ROLE=LABEL:PINFILE with the role root, ca or service")]
     UseToken {
@@ -139,6 +153,9 @@ const SOFTHSM: [&str; 4] = [
     "/opt/homebrew/lib/softhsm/libsofthsm2.so",
 ];
 
+/// Where SoftHSM reads the path of its configuration from.
+const SOFTHSM_VARIABLE: &str = "SOFTHSM2_CONF";
+
 /// The directory in which the installation is being made.
 #[derive(Clone, Debug)]
 pub struct Staging {
@@ -161,11 +178,9 @@ fn file(path: &Path) -> impl FnOnce(std::io::Error) -> SetupError {
     move |source| SetupError::File { path, source }
 }
 
+/// Makes a new directory; one that exists may be somebody else's, who would then hold the secrets in it.
 fn make_directory(path: &Path) -> Result<(), SetupError> {
-    match std::fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        other => other.map_err(file(path)),
-    }
+    std::fs::DirBuilder::new().mode(0o700).create(path).map_err(file(path))
 }
 
 /// Writes a new file; never over one that exists.
@@ -185,36 +200,48 @@ pub fn prepare(directory: &Path, plan: &Plan) -> Result<Staging, SetupError> {
     if in_use {
         return Err(SetupError::Exists { directory: directory.to_owned() });
     }
+    let module = match plan.tier {
+        TierName::Software => None,
+        TierName::Pkcs11 => Some(choose_module(plan)?),
+    };
+    let is_softhsm = plan.existing_tokens.is_empty()
+        && module
+            .as_ref()
+            .and_then(|path| path.file_name())
+            .is_some_and(|name| name.to_string_lossy().contains("softhsm"));
     let absolute = std::path::absolute(directory).map_err(file(directory))?;
     let name = absolute.file_name().map_or_else(|| "noonmark".to_owned(), |name| name.to_string_lossy().into_owned());
-    let parent = absolute.parent().unwrap_or(Path::new("/")).to_owned();
-    std::fs::create_dir_all(&parent).map_err(file(&parent))?;
-    let staging = parent.join(format!(".{name}.init-{}", std::process::id()));
-    let mut prepared =
-        Staging { directory: staging.clone(), module: None, environment: BTreeMap::new(), is_softhsm: false };
-    make_directory(&staging)?;
-    if plan.tier == TierName::Pkcs11 {
-        let module = plan
-            .module
-            .clone()
-            .or_else(|| SOFTHSM.into_iter().map(PathBuf::from).find(|path| path.exists()))
-            .filter(|path| path.exists());
-        let Some(module) = module else {
-            prepared.discard();
-            return Err(SetupError::NoModule);
-        };
-        prepared.is_softhsm = module.file_name().is_some_and(|name| name.to_string_lossy().contains("softhsm"))
-            && plan.existing_tokens.is_empty();
-        if prepared.is_softhsm {
-            let tokens = staging.join("tokens");
-            make_directory(&tokens)?;
-            let configuration = staging.join("softhsm2.conf");
-            std::fs::write(&configuration, softhsm_configuration(&tokens)).map_err(file(&configuration))?;
-            prepared.environment.insert("SOFTHSM2_CONF".to_owned(), configuration.display().to_string());
+    // Directories above that are missing are made at the very end, so that a failure leaves none of them either.
+    let anchor = absolute.ancestors().skip(1).find(|ancestor| ancestor.is_dir()).unwrap_or(Path::new("/"));
+    let staging = anchor.join(format!(".{name}.init-{}", std::process::id()));
+    let configuration = staging.join("softhsm2.conf");
+    let mut prepared = Staging { directory: staging.clone(), module, environment: BTreeMap::new(), is_softhsm };
+    if is_softhsm {
+        prepared.environment.insert(SOFTHSM_VARIABLE.to_owned(), configuration.display().to_string());
+        // Only a process that was started again by this one has this very path in its environment.
+        if std::env::var_os(SOFTHSM_VARIABLE).is_some_and(|value| value == configuration.as_os_str()) {
+            return Ok(prepared);
         }
-        prepared.module = Some(module);
+    }
+    make_directory(&staging)?;
+    if is_softhsm {
+        let tokens = staging.join("tokens");
+        let made = make_directory(&tokens)
+            .and_then(|()| write_new(&configuration, 0o600, softhsm_configuration(&tokens).as_bytes()));
+        if let Err(error) = made {
+            prepared.discard();
+            return Err(error);
+        }
     }
     Ok(prepared)
+}
+
+fn choose_module(plan: &Plan) -> Result<PathBuf, SetupError> {
+    match &plan.module {
+        Some(path) if path.is_file() => std::path::absolute(path).map_err(file(path)),
+        Some(path) => Err(SetupError::ModuleMissing { path: path.clone() }),
+        None => SOFTHSM.into_iter().map(PathBuf::from).find(|path| path.exists()).ok_or(SetupError::NoModule),
+    }
 }
 
 fn softhsm_configuration(tokens: &Path) -> String {
@@ -243,9 +270,12 @@ pub fn make(directory: &Path, plan: &Plan, staging: &Staging) -> Result<Report, 
     let tokens = token_lines(plan, staging)?;
     let final_environment = if staging.is_softhsm {
         let at = std::path::absolute(directory).map_err(file(directory))?.join("softhsm2.conf");
-        BTreeMap::from([("SOFTHSM2_CONF".to_owned(), at.display().to_string())])
+        BTreeMap::from([(SOFTHSM_VARIABLE.to_owned(), at.display().to_string())])
     } else {
-        BTreeMap::new()
+        // Tokens that exist are where the operator's own environment says.
+        let softhsm = staging.module.as_ref().is_some_and(|path| path.to_string_lossy().contains("softhsm"));
+        let own = std::env::var(SOFTHSM_VARIABLE).ok().filter(|_| softhsm);
+        own.map(|path| (SOFTHSM_VARIABLE.to_owned(), path)).into_iter().collect()
     };
     let (clock_source, clock_warning) = choose_clock(plan.clock);
     report.warnings.extend(clock_warning);
@@ -256,7 +286,7 @@ pub fn make(directory: &Path, plan: &Plan, staging: &Staging) -> Result<Report, 
     let first_text = text(toml_template::DEFAULT_PROFILE);
     write_new(&home.join(FILE_NAME), 0o600, first_text.as_bytes())?;
 
-    let installation = Installation::open(home)?;
+    let installation = Installation::create(Configuration::load(home)?).map_err(SetupError::from)?;
     let taken = !installation.store.keys().map_err(InstallationError::from)?.is_empty();
     match (plan.join, taken) {
         (Some(Join), true) => {
@@ -277,10 +307,23 @@ pub fn make(directory: &Path, plan: &Plan, staging: &Staging) -> Result<Report, 
         let configuration = home.join("softhsm2.conf");
         std::fs::write(&configuration, softhsm_configuration(&at.join("tokens"))).map_err(file(&configuration))?;
     }
-    // Replaces an empty directory, and fails on one that is not empty: nothing is overwritten.
-    std::fs::rename(home, directory).map_err(file(directory))?;
+    take_its_name(home, directory)?;
     add_general_warnings(plan, staging, directory, &mut report);
     Ok(report)
+}
+
+/// Gives the finished directory its name. It replaces an empty directory, and never one that is not empty.
+fn take_its_name(home: &Path, directory: &Path) -> Result<(), SetupError> {
+    let absolute = std::path::absolute(directory).map_err(file(directory))?;
+    if let Some(parent) = absolute.parent() {
+        std::fs::create_dir_all(parent).map_err(file(parent))?;
+    }
+    std::fs::rename(home, &absolute).map_err(|error| match error.kind() {
+        std::io::ErrorKind::DirectoryNotEmpty | std::io::ErrorKind::AlreadyExists => {
+            SetupError::Raced { directory: directory.to_owned() }
+        }
+        _ => file(directory)(error),
+    })
 }
 
 fn add_general_warnings(plan: &Plan, staging: &Staging, directory: &Path, report: &mut Report) {

@@ -60,6 +60,12 @@ pub enum UnitFault {
         /// Last second, RFC 3339.
         until: String,
     },
+    /// The key in the token is not the certificate's.
+    #[error("the key in the token and its certificate do not belong together: {reason}")]
+    Token {
+        /// What the token or the challenge says.
+        reason: String,
+    },
     /// The store does not answer.
     #[error("the store: {reason}")]
     Store {
@@ -74,6 +80,8 @@ pub(crate) struct Candidate {
     pub(crate) row: KeyRow,
     pub(crate) chain: Vec<Certificate>,
     pub(crate) algorithm: SignatureAlgorithm,
+    /// Why the key's successor can't take over, if one waits and can't.
+    pub(crate) successor_fault: Option<String>,
 }
 
 impl Candidate {
@@ -98,6 +106,14 @@ impl Candidate {
             .filter(|finding| finding.severity == Severity::Warning)
             .map(|finding| finding.text.to_owned())
             .collect();
+        for issuer in self.chain.iter().skip(1).filter(|issuer| now_s > issuer.not_after_s) {
+            warnings.push(format!(
+                "the certificate of its issuer {} ended at {}: clients refuse its tokens",
+                issuer.subject(),
+                rfc3339(issuer.not_after_s)
+            ));
+        }
+        warnings.extend(self.successor_fault.clone());
         let left_days = (self.certificate().usable_until_s() - now_s) / 86_400;
         if left_days < WARN_DAYS {
             warnings.insert(
@@ -139,6 +155,11 @@ impl Installation {
         let row = self
             .key_in_state(&tsu_role(profile_name), KeyState::Active)?
             .ok_or_else(|| UnitFault::NoKey { profile: profile_name.to_owned() })?;
+        self.usable(row, profile_name, now_s)
+    }
+
+    /// A key of a profile, if it may serve it at this time.
+    pub(crate) fn usable(&self, row: KeyRow, profile_name: &str, now_s: i64) -> Result<Candidate, UnitFault> {
         let padding = self.configuration.tsa.get(profile_name).map_or(RsaPadding::Pkcs1, |section| section.rsa_padding);
         let candidate = self.candidate(row, padding)?;
         let certificate = candidate.certificate();
@@ -174,7 +195,7 @@ impl Installation {
         let leaf = leaf.ok_or_else(|| unreadable("its certificate is not in the store".to_owned()))?;
         let algorithm = token_algorithm(&leaf, padding);
         let chain = chain::order(&leaf, &certificates).map_err(|error| unreadable(error.to_string()))?;
-        Ok(Candidate { row, chain, algorithm })
+        Ok(Candidate { row, chain, algorithm, successor_fault: None })
     }
 }
 

@@ -53,7 +53,9 @@ pub(super) fn run(directory: &Path, verb: &AuditVerb) -> Result<ExitCode, Failur
 }
 
 fn octets(text: &str) -> Result<Vec<u8>, Failure> {
-    let plain: String = text.chars().filter(|c| !matches!(c, ':' | ' ')).collect();
+    // `openssl ts -reply -text` prints 0x before a serial number.
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    let plain: String = digits.chars().filter(|c| !matches!(c, ':' | ' ')).collect();
     hex::decode(&plain).map_err(|error| Failure::new(format!("{text:?} is not hexadecimal: {error}")))
 }
 

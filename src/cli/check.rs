@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{Failure, environment};
-use crate::app::{Installation, checks};
+use crate::app::checks;
 use crate::config::Configuration;
 use crate::http::CheckState;
 
@@ -23,14 +23,14 @@ pub struct CheckArguments {
 pub(super) fn run(directory: &Path, arguments: &CheckArguments) -> Result<ExitCode, Failure> {
     let configuration = Configuration::load(directory)?;
     environment::enter(&configuration.module_environment)?;
-    let installation = Installation::with(configuration)?;
-    let checks = checks::run(&installation);
+    let checks = checks::run(configuration);
     let failed = checks.iter().any(|check| check.state == CheckState::Failed);
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&checks)?);
     } else {
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["part", "state", "reason"]);
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(terminal_width());
         for check in &checks {
             let state = match check.state {
                 CheckState::Ok => "ok",
@@ -42,4 +42,10 @@ pub(super) fn run(directory: &Path, arguments: &CheckArguments) -> Result<ExitCo
         println!("{table}");
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// COLUMNS where the shell exports it, else what most terminals and logs have.
+fn terminal_width() -> u16 {
+    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    columns.unwrap_or(100).clamp(60, 160)
 }

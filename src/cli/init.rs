@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::Failure;
 use super::environment;
 use super::operator;
-use crate::app::setup::{self, ClockChoice, Join, Plan, SetupError};
+use crate::app::setup::{self, ClockChoice, Join, Plan};
 use crate::ca::SubjectName;
 use crate::config::TierName;
 use crate::crypto::KeyAlgorithm;
@@ -103,20 +103,9 @@ pub(super) fn run(directory: &Path, arguments: &InitArguments) -> Result<ExitCod
     };
     // SoftHSM reads where its tokens are from the environment, which must be set before this process has threads.
     let staging = setup::prepare(directory, &plan)?;
-    environment::enter(&staging.environment)?;
-    let report = match setup::make(directory, &plan, &staging) {
-        Ok(report) => report,
-        Err(error) => {
-            staging.discard();
-            return Err(match error {
-                SetupError::NoModule => Failure::new(
-                    "no PKCS#11 module found. Install one (`apt-get install softhsm2`), name yours with --module, \
-                     or try without hardware: `noonmark init --tier software`",
-                ),
-                other => other.into(),
-            });
-        }
-    };
+    let made = environment::enter(&staging.environment)
+        .and_then(|()| setup::make(directory, &plan, &staging).map_err(Failure::from));
+    let report = made.inspect_err(|_| staging.discard())?;
     for line in &report.done {
         println!("{line}");
     }

@@ -34,6 +34,9 @@ pub struct TimestampArguments {
     /// A PEM file with the root's certificate; the token's chain must lead to it
     #[arg(long, value_name = "ROOT.pem")]
     pub root: Option<PathBuf>,
+    /// A PEM file with the CA of an https server; without it the platform's roots are trusted
+    #[arg(long, value_name = "CA.pem")]
+    pub server_ca: Option<PathBuf>,
     /// A file that holds a bearer token, for servers that want to know who asks
     #[arg(long, value_name = "FILE")]
     pub bearer_file: Option<PathBuf>,
@@ -116,12 +119,22 @@ fn trusted(path: Option<&Path>) -> Result<Vec<Certificate>, Failure> {
     Ok(blocks.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>()?)
 }
 
+/// The roots that an https server's certificate must lead to.
+fn server_roots(path: Option<&Path>) -> Result<ureq::tls::RootCerts, Failure> {
+    let Some(path) = path else { return Ok(ureq::tls::RootCerts::PlatformVerifier) };
+    let text = std::fs::read_to_string(path).map_err(Failure::doing(path.display()))?;
+    let roots = pem_decode("CERTIFICATE", &text)?;
+    Ok(ureq::tls::RootCerts::new_with_certs(
+        &roots.iter().map(|der| ureq::tls::Certificate::from_der(der).to_owned()).collect::<Vec<_>>(),
+    ))
+}
+
 fn post(arguments: &TimestampArguments, request: &[u8]) -> Result<Vec<u8>, Failure> {
     let url = &arguments.server;
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = ureq::tls::TlsConfig::builder()
         .unversioned_rustls_crypto_provider(provider)
-        .root_certs(ureq::tls::RootCerts::PlatformVerifier)
+        .root_certs(server_roots(arguments.server_ca.as_deref())?)
         .build();
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .tls_config(tls)
@@ -135,7 +148,16 @@ fn post(arguments: &TimestampArguments, request: &[u8]) -> Result<Vec<u8>, Failu
         call = call.header("Authorization", format!("Bearer {}", secret.trim()));
     }
     let mut answer = call.send(request).map_err(|error| {
-        Failure::new(format!("{url}: {error}; is the server running? (`noonmark up` starts one here)"))
+        let what_to_do = match error {
+            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
+                "if the server has a certificate of your own CA, name that with --server-ca"
+            }
+            ureq::Error::Io(ref source) if source.to_string().contains("certificate") => {
+                "if the server has a certificate of your own CA, name that with --server-ca"
+            }
+            _ => "is the server running? (`noonmark up` starts one here)",
+        };
+        Failure::new(format!("{url}: {error}; {what_to_do}"))
     })?;
     let status = answer.status();
     let body = answer

@@ -18,12 +18,13 @@ pub enum LogFormat {
 pub struct LogSection {
     /// `text` or `json`. Default `text`.
     pub format: LogFormat,
-    /// A tracing filter such as `info` or `info,noonmark::keys=debug`. Default `info`.
+    /// A tracing filter such as `info` or `info,noonmark::keys=debug`. Default `info,refinery_core=warn`: refinery tells of
+    /// each migration that is applied already.
     pub filter: String,
 }
 
 impl Default for LogSection {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".to_owned() }
+        Self { format: LogFormat::Text, filter: "info,refinery_core=warn".to_owned() }
     }
 }

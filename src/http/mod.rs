@@ -36,7 +36,7 @@ pub struct Services {
     /// Timestamps.
     pub authority: Arc<Authority>,
     /// Who is known by name.
-    pub callers: Callers,
+    pub callers: RwLock<Arc<Callers>>,
     /// How much a caller may ask.
     pub limits: Limits,
     /// What `/readyz` answers.
@@ -48,6 +48,20 @@ pub struct Services {
 }
 
 impl Services {
+    /// From now on these callers are known.
+    pub fn set_callers(&self, callers: Callers) {
+        *self.callers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(callers);
+    }
+
+    /// From now on these issuers' certificates are handed out.
+    pub fn set_issuers(&self, issuers: BTreeMap<String, Vec<u8>>) {
+        *self.issuers.write().unwrap_or_else(PoisonError::into_inner) = issuers;
+    }
+
+    fn callers(&self) -> Arc<Callers> {
+        Arc::clone(&self.callers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn issuer(&self, name: &str) -> Option<Vec<u8>> {
         self.issuers.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }

@@ -332,6 +332,18 @@ impl KeyError {
         }
     }
 
+    /// Whether the token answered well, and a key in it is not what it should be.
+    pub(super) fn is_of_a_key(&self) -> bool {
+        matches!(
+            self,
+            Self::KeyMissing { .. }
+                | Self::KeyAmbiguous { .. }
+                | Self::KeyElsewhere { .. }
+                | Self::KeyUnusable { .. }
+                | Self::ChallengeFailed { .. }
+        )
+    }
+
     /// Whether the module may have to be started anew before the token can be had.
     pub(super) fn asks_for_a_new_start(&self) -> bool {
         match self {

@@ -8,6 +8,7 @@ use libtest_mimic::{Arguments, Trial};
 mod clock;
 mod keys;
 mod layers;
+mod lifecycle;
 mod protocol;
 mod support;
 
@@ -19,6 +20,7 @@ fn main() -> std::process::ExitCode {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(keys::trials());
     trials.extend(layers::trials());
+    trials.extend(lifecycle::trials());
     trials.extend(protocol::trials());
     trials.extend(clock::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -52,6 +52,8 @@ pub struct LastError {
     pub at: SystemTime,
     /// What.
     pub reason: String,
+    /// Whether the token answered, and a key in it is missing or not the one that its certificate says.
+    pub key_at_fault: bool,
 }
 
 impl Shared {

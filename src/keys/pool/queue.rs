@@ -290,7 +290,7 @@ impl Shared {
                 reason: Arc::clone(&reason),
             };
         }
-        state.last_error = Some(LastError { at: SystemTime::now(), reason: reason.to_string() });
+        state.last_error = Some(LastError { at: SystemTime::now(), reason: reason.to_string(), key_at_fault: false });
         let jobs: Vec<Job> = state.interactive.drain(..).chain(state.bulk.drain(..)).collect();
         let stations: Vec<Station> = state.handover.iter_mut().filter_map(Option::take).collect();
         let seats = state.wake_all();

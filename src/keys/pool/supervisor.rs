@@ -280,7 +280,8 @@ impl Supervisor {
         }
         let mut state = self.shared.lock();
         state.first_attempt_over = true;
-        state.last_error = Some(LastError { at: SystemTime::now(), reason: reason.clone() });
+        state.last_error =
+            Some(LastError { at: SystemTime::now(), reason: reason.clone(), key_at_fault: error.is_of_a_key() });
         let seated = state.seats.iter().flatten().count();
         match under_way.purpose {
             Purpose::Recover => {

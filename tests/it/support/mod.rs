@@ -2,6 +2,8 @@
 
 pub mod chrony;
 pub mod http;
+pub mod openssl_ca;
+pub mod records;
 pub mod server;
 pub mod softhsm;
 pub mod timestamp;
