@@ -83,6 +83,7 @@ struct Server {
     events: EventChannel,
     authority: Arc<Authority>,
     watched: Arc<Watched>,
+    callers: Arc<RwLock<Callers>>,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -109,7 +110,7 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
             settings: http_settings,
             public_url: configuration.public_url.clone(),
             authority: Arc::clone(&server.authority),
-            callers: Callers::new(&configuration.caller, &configuration.http.trusted_proxies),
+            callers: Arc::clone(&server.callers),
             limits: Limits::new(&configuration.http),
             readiness: Box::new(SharedReadiness(Arc::clone(&server.watched))),
             render_metrics: Box::new(move || metrics.render()),
@@ -160,8 +161,15 @@ impl Server {
             software_tier: tier_is_software(&installation.configuration),
             profiles: RwLock::new(Vec::new()),
         });
-        let server =
-            Self { installation: RwLock::new(Arc::new(installation)), ledger, clock, events, authority, watched };
+        let server = Self {
+            installation: RwLock::new(Arc::new(installation)),
+            ledger,
+            clock,
+            events,
+            authority,
+            watched,
+            callers: Arc::default(),
+        };
         server.load()?;
         Ok((server, recorder))
     }
@@ -210,6 +218,9 @@ impl Server {
                 Err(fault) => tracing::error!(profile = name, %fault, "a profile is not served"),
             }
         }
+        let configuration = &installation.configuration;
+        *self.callers.write().unwrap_or_else(PoisonError::into_inner) =
+            Callers::new(&configuration.caller, &configuration.http.trusted_proxies);
         self.authority.serve(served);
         *self.watched.profiles.write().unwrap_or_else(PoisonError::into_inner) = profiles;
         Ok(())

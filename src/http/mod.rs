@@ -35,8 +35,8 @@ pub struct Services {
     pub public_url: String,
     /// Timestamps.
     pub authority: Arc<Authority>,
-    /// Who is known by name.
-    pub callers: Callers,
+    /// Who is known by name; read again at SIGHUP.
+    pub callers: Arc<RwLock<Callers>>,
     /// How much a caller may ask.
     pub limits: Limits,
     /// What `/readyz` answers.

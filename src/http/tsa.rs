@@ -1,6 +1,6 @@
 //! RFC 3161 over HTTP (§3.4): POST a request, read a TimeStampResp.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
@@ -64,7 +64,7 @@ async fn respond(
     if request.method() != Method::POST {
         return Err(Problem::MethodNotAllowed { allow: "POST" });
     }
-    let caller = services.callers.identify(request)?;
+    let caller = services.callers.read().unwrap_or_else(PoisonError::into_inner).identify(request)?;
     match services.authority.admits(profile, caller.name.as_deref()) {
         None => return Err(Problem::NotFound { what: "timestamping profile" }),
         Some(true) => {}
