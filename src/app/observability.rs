@@ -33,6 +33,7 @@ pub(super) fn start_metrics() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_rows".to_owned()), &ROWS)?
         .install_recorder()?;
+    crate::keys::describe_pool_metrics();
     let upkeep = handle.clone();
     let started = std::thread::Builder::new().name("metrics".to_owned()).spawn(move || {
         loop {

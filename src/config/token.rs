@@ -72,8 +72,8 @@ fn default_call_timeout_ms() -> u64 {
     5_000
 }
 
-/// The most sessions a pool may hold: beyond it lie threads that no token keeps busy.
-const MAX_SESSIONS: usize = 256;
+/// The most sessions a pool may hold, as `keys` has it: beyond it lie threads that no token keeps busy.
+const MAX_SESSIONS: usize = 64;
 
 impl TokenSection {
     pub(super) fn check(&self, name: &str) -> Result<(), ConfigurationError> {

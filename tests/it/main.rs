@@ -6,6 +6,7 @@
 use libtest_mimic::{Arguments, Trial};
 
 mod clock;
+mod documentation;
 mod keys;
 mod layers;
 mod lifecycle;
@@ -23,6 +24,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(lifecycle::trials());
     trials.extend(protocol::trials());
     trials.extend(clock::trials());
+    trials.extend(documentation::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     protocol::finish();
     conclusion.exit_code()
