@@ -5,6 +5,7 @@
 
 use libtest_mimic::{Arguments, Trial};
 
+mod clients;
 mod clock;
 mod keys;
 mod layers;
@@ -21,7 +22,9 @@ fn main() -> std::process::ExitCode {
     trials.extend(layers::trials());
     trials.extend(protocol::trials());
     trials.extend(clock::trials());
+    trials.extend(clients::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     protocol::finish();
+    clients::finish();
     conclusion.exit_code()
 }
