@@ -12,7 +12,7 @@ use super::Failure;
 use crate::asn1::writer;
 use crate::ca::{Certificate, pem_decode};
 use crate::crypto::DigestAlgorithm;
-use crate::tsa::response::{self, Asked};
+use crate::tsa::response::{self, Asked, ResponseError};
 
 /// Arguments of `timestamp`.
 #[derive(Debug, Args)]
@@ -50,6 +50,19 @@ const MAX_ANSWER: u64 = 1 << 20;
 const BAR_FROM: u64 = 64 << 20;
 
 pub(super) fn run(arguments: &TimestampArguments) -> Result<ExitCode, Failure> {
+    let output = arguments.output.clone().unwrap_or_else(|| {
+        let mut name = arguments.file.clone().into_os_string();
+        name.push(".tsr");
+        PathBuf::from(name)
+    });
+    let trusted = trusted(arguments.root.as_deref())?;
+    // Told before the server is asked: a timestamp may have its price.
+    if output.try_exists().map_err(Failure::doing(output.display()))? {
+        return Err(Failure::new(format!(
+            "{} exists, and an existing timestamp is never overwritten; name another file with -o",
+            output.display()
+        )));
+    }
     let digest = hash_file(&arguments.file, arguments.hash)?;
     let oid = writer::tlv(writer::OBJECT_IDENTIFIER, &[arguments.hash.oid().as_bytes()]);
     let algorithm = writer::tlv(writer::SEQUENCE, &[&oid]);
@@ -60,14 +73,15 @@ pub(super) fn run(arguments: &TimestampArguments) -> Result<ExitCode, Failure> {
     let request =
         writer::tlv(writer::SEQUENCE, &[&[writer::INTEGER, 1, 1], &imprint, &nonce, &[writer::BOOLEAN, 1, 0xff]]);
     let answer = post(arguments, &request)?;
-    let trusted = trusted(arguments.root.as_deref())?;
-    let token = response::check(&answer, &Asked { message_imprint: &imprint, nonce: &nonce, trusted: &trusted })?;
+    let asked = Asked { message_imprint: &imprint, nonce: &nonce, trusted: &trusted };
+    let token = response::check(&answer, &asked).map_err(|error| match error {
+        ResponseError::Chain(_) => Failure::new(format!(
+            "{error}. Nothing was written. --root must name the certificate of the root that this server's operator \
+             published, or the answer came from another server"
+        )),
+        other => other.into(),
+    })?;
 
-    let output = arguments.output.clone().unwrap_or_else(|| {
-        let mut name = arguments.file.clone().into_os_string();
-        name.push(".tsr");
-        PathBuf::from(name)
-    });
     // A timestamp that exists may be the older, better proof: it is not written over.
     let mut file = std::fs::File::create_new(&output).map_err(Failure::doing(format!(
         "writing {} (an existing timestamp is never overwritten; -o names another)",
@@ -115,8 +129,9 @@ fn hash_file(path: &Path, hash: DigestAlgorithm) -> Result<Vec<u8>, Failure> {
 fn trusted(path: Option<&Path>) -> Result<Vec<Certificate>, Failure> {
     let Some(path) = path else { return Ok(Vec::new()) };
     let text = std::fs::read_to_string(path).map_err(Failure::doing(path.display()))?;
-    let blocks = pem_decode("CERTIFICATE", &text)?;
-    Ok(blocks.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>()?)
+    let named = |error: &dyn std::error::Error| Failure::new(format!("--root {}: {error}", path.display()));
+    let blocks = pem_decode("CERTIFICATE", &text).map_err(|error| named(&error))?;
+    blocks.iter().map(|der| Certificate::from_der(der).map_err(|error| named(&error))).collect()
 }
 
 /// The roots that an https server's certificate must lead to.

@@ -5,7 +5,8 @@
 
 use crate::asn1::tst_info::TstInfo;
 use crate::asn1::{DerError, FailureBit, Reader, writer};
-use crate::ca::{Certificate, CertificateError, CertificateKind, chain, profile};
+use crate::ca::chain::{self, ChainError};
+use crate::ca::{Certificate, CertificateError, CertificateKind, profile};
 use crate::crypto::{DigestAlgorithm, PublicKeyError, SignatureAlgorithm};
 
 /// Why a response is not a timestamp for the request.
@@ -129,7 +130,12 @@ pub fn check(response: &[u8], asked: &Asked<'_>) -> Result<CheckedToken, Respons
     }
     if !asked.trusted.is_empty() {
         let candidates = [asked.trusted, &certificates].concat();
-        let path = chain::order(signer, &candidates).map_err(|error| ResponseError::Chain(error.to_string()))?;
+        let path = chain::order(signer, &candidates).map_err(|error| {
+            ResponseError::Chain(match error {
+                ChainError::IssuerMissing { subject } => format!("no certificate at hand issued {subject}"),
+                other => other.to_string(),
+            })
+        })?;
         let root = path.last().ok_or(form("an empty chain"))?;
         if !asked.trusted.contains(root) {
             return Err(ResponseError::Chain(format!("it ends at {}, which was not given", root.subject())));

@@ -5,6 +5,7 @@
 
 use libtest_mimic::{Arguments, Trial};
 
+mod clients;
 mod clock;
 mod documentation;
 mod keys;
@@ -25,7 +26,9 @@ fn main() -> std::process::ExitCode {
     trials.extend(protocol::trials());
     trials.extend(clock::trials());
     trials.extend(documentation::trials());
+    trials.extend(clients::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     protocol::finish();
+    clients::finish();
     conclusion.exit_code()
 }

@@ -1,6 +1,7 @@
 //! What several tests share: SoftHSM, chronyd, PostgreSQL, a running server.
 
 pub mod chrony;
+pub mod clients;
 pub mod http;
 pub mod openssl_ca;
 pub mod records;
