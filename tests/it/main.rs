@@ -6,6 +6,7 @@
 use libtest_mimic::{Arguments, Trial};
 
 mod clock;
+mod faults;
 mod keys;
 mod layers;
 mod protocol;
@@ -21,6 +22,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(layers::trials());
     trials.extend(protocol::trials());
     trials.extend(clock::trials());
+    trials.extend(faults::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     protocol::finish();
     conclusion.exit_code()

@@ -2,6 +2,8 @@
 
 pub mod chrony;
 pub mod http;
+pub mod load;
+pub mod postgres;
 pub mod server;
 pub mod softhsm;
 pub mod timestamp;
