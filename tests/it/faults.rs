@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Failed, Trial};
 use noonmark::asn1::FailureBit;
 
-use crate::support::server::Server;
+use crate::support::server::{Installation, Server};
 use crate::support::timestamp::{Outcome, Request, outcome};
 use crate::support::{chrony, postgres, softhsm};
 
@@ -47,6 +47,17 @@ pub fn trials() -> Vec<Trial> {
         needing(true, "a_second_server_on_the_same_directory_is_refused", process::second_server),
         needing(chrony::available(), "a_time_server_that_goes_wrong", clock::wrong_time_server),
     ]
+}
+
+/// The arguments of `init` where the tier does not matter: SoftHSM if it is installed, since a passphrase is stretched
+/// anew at each opening, which takes a debug build a second.
+fn tier() -> &'static [&'static str] {
+    if softhsm::module().is_some() { &[] } else { &["--tier", "software"] }
+}
+
+/// An installation where the tier does not matter.
+fn installation(arguments: &[&str]) -> Installation {
+    Installation::new(&[tier(), arguments].concat())
 }
 
 /// Asks once over a connection of its own; the answer must be a TimeStampResp.

@@ -3,16 +3,15 @@
 use libtest_mimic::Failed;
 use noonmark::asn1::FailureBit;
 
-use super::{PATIENCE, ask, assert_refuses, wait_for_reason};
+use super::{PATIENCE, ask, assert_refuses, installation, wait_for_reason};
 use crate::support::chrony::{Chronyd, Reference};
-use crate::support::server::Installation;
 use crate::support::timestamp::Outcome;
 
 pub(super) fn wrong_time_server() -> Result<(), Failed> {
     let right = Chronyd::start(Reference::Own);
     let follower = |shifted_ms| Reference::Other { port: right.port, shifted_ms };
     let mut other = Chronyd::start(follower(0));
-    let installation = Installation::software();
+    let installation = installation(&[]);
     installation.reconfigure(
         "source = \"system\"",
         &format!(

@@ -8,7 +8,7 @@ use libtest_mimic::Failed;
 use noonmark::asn1::FailureBit;
 
 use super::proof::{Ledger, assert_signed_by, unit_certificate};
-use super::{PATIENCE, ask, assert_refuses, wait_for_reason};
+use super::{PATIENCE, ask, assert_refuses, installation, tier, wait_for_reason};
 use crate::support::load::{Client, Ending, Load};
 use crate::support::postgres::Cluster;
 use crate::support::server::{Installation, Server, program, text};
@@ -16,7 +16,7 @@ use crate::support::timestamp::{Outcome, Request, token};
 
 pub(super) fn killed_and_restarted() -> Result<(), Failed> {
     let mut cluster = Cluster::start();
-    let installation = Installation::new(&["--tier", "software", "--database", &cluster.url()]);
+    let installation = installation(&["--database", &cluster.url()]);
     let server = installation.serve();
     let load = Load::start(server.port, 8);
     for _ in 0..2 {
@@ -41,21 +41,24 @@ pub(super) fn killed_and_restarted() -> Result<(), Failed> {
 
 pub(super) fn not_durable() -> Result<(), Failed> {
     let mut cluster = Cluster::start_with(&["fsync=off"]);
-    for (setting, value) in [("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")] {
-        cluster.restart_with(&[&format!("{setting}={value}")]);
+    for setting in ["fsync", "synchronous_commit"] {
+        if setting != "fsync" {
+            cluster.restart_with(&[&format!("{setting}=off")]);
+        }
         let home = tempfile::tempdir()?;
         let directory = home.path().join("var");
         let output = Command::new(program())
-            .args(["init", "--clock", "system", "--tier", "software", "--database", &cluster.url(), "--dir"])
+            .args(["init", "--clock", "system", "--database", &cluster.url(), "--dir"])
             .arg(&directory)
+            .args(tier())
             .output()?;
-        assert!(!output.status.success(), "init on {setting} = {value}");
-        assert!(text(&output).contains(&format!("{setting} = {value}")), "{}", text(&output));
+        assert!(!output.status.success(), "init with {setting} = off");
+        assert!(text(&output).contains(&format!("{setting} = off")), "{}", text(&output));
         assert_eq!(std::fs::read_dir(home.path())?.count(), 0, "a refused init leaves something behind");
     }
     // A server that runs when the database comes back otherwise does not write to it.
     cluster.restart();
-    let installation = Installation::new(&["--tier", "software", "--database", &cluster.url()]);
+    let installation = installation(&["--database", &cluster.url()]);
     let server = installation.serve();
     assert!(matches!(ask(&server), Outcome::Granted(_)));
     cluster.restart_with(&["fsync=off"]);

@@ -7,7 +7,7 @@ use libtest_mimic::Failed;
 use noonmark::asn1::FailureBit;
 
 use super::proof::Ledger;
-use super::{PATIENCE, ask, assert_refuses, wait_for_reason};
+use super::{PATIENCE, ask, assert_refuses, tier, wait_for_reason};
 use crate::support::load::Load;
 use crate::support::server::{Server, program, text};
 use crate::support::timestamp::Outcome;
@@ -95,7 +95,7 @@ pub(super) fn possible() -> bool {
 
 pub(super) fn full() -> Result<(), Failed> {
     let disk = SmallDisk::mount("6m").ok_or("no tmpfs")?;
-    let output = disk.noonmark(&["init", "--clock", "system", "--tier", "software"]).output()?;
+    let output = disk.noonmark(&["init", "--clock", "system"]).args(tier()).output()?;
     assert!(output.status.success(), "{}", text(&output));
     let outside = tempfile::tempdir()?;
     let server = Server::spawn(&mut disk.noonmark(&["serve"]), outside.path(), &[]);

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Failed;
 
 use super::proof::Ledger;
-use super::{PATIENCE, ask};
+use super::{PATIENCE, ask, installation};
 use crate::support::load::{Ending, Load};
-use crate::support::server::{Installation, Server};
+use crate::support::server::Server;
 use crate::support::timestamp::{Outcome, Request};
 
 pub(super) fn killed() -> Result<(), Failed> {
     const ROUNDS: usize = 3;
-    let installation = Installation::software();
+    let installation = installation(&[]);
     let mut held = Vec::new();
     for _ in 0..ROUNDS {
         let server = installation.serve();
@@ -48,7 +48,7 @@ pub(super) fn can_trace() -> bool {
 
 /// `kill -9` leaves the page cache, so that only the system calls show what a loss of power would.
 pub(super) fn synced_before_the_answer() -> Result<(), Failed> {
-    let installation = Installation::software();
+    let installation = installation(&[]);
     let server = installation.serve();
     assert!(matches!(ask(&server), Outcome::Granted(_)));
     let trace = installation.directory().join("trace");
@@ -132,7 +132,7 @@ impl Calls {
 }
 
 pub(super) fn graceful_stop() -> Result<(), Failed> {
-    let installation = Installation::software();
+    let installation = installation(&[]);
     let server = installation.serve();
     let load = Load::start(server.port, 16);
     load.wait_for(200, PATIENCE);
@@ -161,7 +161,7 @@ pub(super) fn graceful_stop() -> Result<(), Failed> {
 }
 
 pub(super) fn second_server() -> Result<(), Failed> {
-    let installation = Installation::software();
+    let installation = installation(&[]);
     let server = installation.serve();
     let mut second = installation.spawn(&[]);
     let deadline = Instant::now() + PATIENCE;

@@ -43,8 +43,9 @@ fn hold_against_all(installation: &Installation, server: &Server, tally: Tally) 
 
 /// A server on the faulty module, whose calls may take half a second, and the file that tells the module what to do.
 struct Faulty {
-    installation: Installation,
+    // Dropped first, while its log is there.
     server: Server,
+    installation: Installation,
     faults: PathBuf,
 }
 
@@ -60,7 +61,7 @@ impl Faulty {
             &format!("[module_environment]\n{} = \"{}\"", softhsm::FAULTS, faults.display()),
         );
         let server = installation.serve();
-        Self { installation, server, faults }
+        Self { server, installation, faults }
     }
 
     fn fault(&self, command: &str) {
@@ -109,7 +110,7 @@ pub(super) fn swapped_key() -> Result<(), Failed> {
     wait_for_reason(&faulty.server, CHECK, "CKR_DEVICE_ERROR");
     faulty.fault("swap");
     let reason = wait_for_reason(&faulty.server, CHECK, "another key");
-    assert!(reason.contains("tsu-default-1") && reason.contains("certificate"), "{reason}");
+    assert!(reason.contains("tsu-default-1") && reason.contains("does not verify"), "{reason}");
     let before = load.granted();
     std::thread::sleep(Duration::from_secs(1));
     assert_refuses(&faulty.server, FailureBit::SystemFailure);

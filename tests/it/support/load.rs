@@ -163,13 +163,20 @@ impl Load {
     }
 
     /// Lets each client finish the request it is at, and gives what all got.
-    pub fn end(self) -> Tally {
+    pub fn end(mut self) -> Tally {
         self.stop.store(true, Ordering::SeqCst);
         let mut total = Tally::default();
-        for thread in self.threads {
+        for thread in std::mem::take(&mut self.threads) {
             total.add(thread.join().unwrap());
         }
         total
+    }
+}
+
+impl Drop for Load {
+    /// A trial that fails leaves no client behind that would ask whoever has the port next.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
     }
 }
 

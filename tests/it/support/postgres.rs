@@ -103,14 +103,21 @@ impl Cluster {
         }
     }
 
+    /// Ends it as an operator would who can't wait for clients: PostgreSQL's fast shutdown, by SIGINT.
+    fn stop(&mut self) {
+        let Some(mut postmaster) = self.postmaster.take() else { return };
+        assert!(Command::new("kill").args(["-INT", &postmaster.id().to_string()]).status().unwrap().success());
+        postmaster.wait().unwrap();
+    }
+
     /// Starts it again on the same port, after [`Self::kill`] or in place of the running one.
     pub fn restart(&mut self) {
         self.restart_with(&[]);
     }
 
-    /// As [`Self::restart`], with settings.
+    /// As [`Self::restart`], with settings; one that runs is stopped in good order.
     pub fn restart_with(&mut self, settings: &[&str]) {
-        self.kill();
+        self.stop();
         let deadline = Instant::now() + START_LIMIT;
         self.spawn(settings);
         loop {
