@@ -8,6 +8,7 @@ use libtest_mimic::{Arguments, Trial};
 mod clients;
 mod clock;
 mod documentation;
+mod faults;
 mod keys;
 mod layers;
 mod lifecycle;
@@ -27,6 +28,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(clock::trials());
     trials.extend(documentation::trials());
     trials.extend(clients::trials());
+    trials.extend(faults::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     protocol::finish();
     clients::finish();

@@ -5,6 +5,8 @@ pub mod clients;
 pub mod http;
 pub mod openssl_ca;
 pub mod records;
+pub mod load;
+pub mod postgres;
 pub mod server;
 pub mod softhsm;
 pub mod timestamp;

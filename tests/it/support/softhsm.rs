@@ -39,7 +39,7 @@ const MARK: &str = "NOONMARK_TEST_SOFTHSM";
 /// Names the one trial that a process runs for itself.
 const ALONE: &str = "NOONMARK_TEST_ALONE";
 /// What the faulty module of `testdata/faulty-module` shall do stands in the file of this name.
-const FAULTS: &str = "NOONMARK_TEST_FAULTS";
+pub const FAULTS: &str = "NOONMARK_TEST_FAULTS";
 
 /// The test binary with a SoftHSM and a fault file of its own below `directory`.
 fn this_binary(directory: &Path) -> Command {
@@ -87,7 +87,12 @@ pub fn has_compiler() -> bool {
 /// Compiles the faulty module into this process' directory and gives its path. Until [`fault`] says otherwise it does
 /// as SoftHSM does.
 pub fn faulty_module() -> PathBuf {
-    let path = directory().join("faulty.so");
+    compile_faulty_module(&directory())
+}
+
+/// As [`faulty_module`], in another directory: for a server, whose environment names the fault file.
+pub fn compile_faulty_module(directory: &Path) -> PathBuf {
+    let path = directory.join("faulty.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/faulty-module/faulty.c");
     let output = Command::new("cc")
         .args(["-std=c11", "-D_DEFAULT_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"])
@@ -110,7 +115,11 @@ pub fn logins() -> usize {
 
 /// Tells the faulty module what to do: see `testdata/faulty-module/faulty.c`.
 pub fn fault(command: &str) {
-    let path = PathBuf::from(std::env::var_os(FAULTS).unwrap());
+    write_fault(Path::new(&std::env::var_os(FAULTS).unwrap()), command);
+}
+
+/// As [`fault`], for the module that reads this file.
+pub fn write_fault(path: &Path, command: &str) {
     // Renamed into place, so that the module never reads half a command.
     let new = path.with_extension("new");
     std::fs::write(&new, command).unwrap();
