@@ -184,10 +184,10 @@ impl Server {
                 clock_events.send(Event::new("clock", json!({ "event": event.to_string() })));
             }),
         )?;
-        let authority =
-            Authority::new(Deps { clock: Arc::clone(&clock) as Arc<dyn Clock>, ledger: Arc::clone(&ledger) });
+        let trusted_clock: Arc<dyn Clock> = clock.clone();
+        let authority = Authority::new(Deps { clock: trusted_clock.clone(), ledger: Arc::clone(&ledger) });
         let watched = Arc::new(Watched {
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            clock: trusted_clock,
             ledger: Arc::clone(&ledger),
             pool: RwLock::new(None),
             software_tier: tier_is_software(&installation.configuration),

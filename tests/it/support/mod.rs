@@ -3,10 +3,10 @@
 pub mod chrony;
 pub mod clients;
 pub mod http;
-pub mod openssl_ca;
-pub mod records;
 pub mod load;
+pub mod openssl_ca;
 pub mod postgres;
+pub mod records;
 pub mod server;
 pub mod softhsm;
 pub mod timestamp;
