@@ -359,6 +359,10 @@ mod tests {
         }
         let path = chain::order(&tsu, &[root.clone(), ca.clone()]).unwrap();
         assert_eq!(path, [tsu.clone(), ca.clone(), root.clone()]);
+        assert_eq!(chain::check(&path, NOW_S), Ok(()));
+        assert!(matches!(chain::check(&path, NOW_S - 1), Err(chain::ChainError::NotValid { .. })));
+        let too_deep = [tsu.clone(), tsu.clone(), ca.clone(), root.clone()];
+        assert!(matches!(chain::check(&too_deep, NOW_S), Err(chain::ChainError::MayNotIssue { .. })));
         assert!(matches!(chain::order(&tsu, &[root]), Err(chain::ChainError::IssuerMissing { .. })));
         assert_eq!(tsu.usable_until_s(), NOW_S + 395 * DAY_S);
         // One kind's certificate is not another's.

@@ -140,6 +140,7 @@ pub fn check(response: &[u8], asked: &Asked<'_>) -> Result<CheckedToken, Respons
         if !asked.trusted.contains(root) {
             return Err(ResponseError::Chain(format!("it ends at {}, which was not given", root.subject())));
         }
+        chain::check(&path, gen_time_s).map_err(|error| ResponseError::Chain(error.to_string()))?;
     }
     Ok(CheckedToken {
         gen_time: tst_info.gen_time.to_owned(),

@@ -42,7 +42,9 @@ static SHARED: OnceLock<(Installation, Server)> = OnceLock::new();
 pub fn finish() {
     if let Some((installation, server)) = SHARED.get() {
         server.signal("-KILL");
-        drop(std::fs::remove_dir_all(installation.directory()));
+        if let Some(home) = installation.directory().parent() {
+            drop(std::fs::remove_dir_all(home));
+        }
     }
 }
 
