@@ -11,14 +11,9 @@ use noonmark::config::Configuration;
 use crate::support::server::{Installation, program, text};
 use crate::support::softhsm;
 
-/// Each document whose `sh run` blocks are run, and whether its installation has its keys in SoftHSM.
-const RUN: [(&str, bool); 5] = [
-    ("README.md", true),
-    ("docs/QUICKSTART.md", true),
-    ("docs/CONFIGURATION.md", false),
-    ("docs/OPERATIONS.md", false),
-    ("docs/CLIENTS.md", false),
-];
+/// Each document whose `sh run` blocks are run, with an installation whose keys are in SoftHSM.
+const RUN: [&str; 5] =
+    ["README.md", "docs/QUICKSTART.md", "docs/CONFIGURATION.md", "docs/OPERATIONS.md", "docs/CLIENTS.md"];
 
 /// The exposure that `systemd-analyze security` may find in the unit, times ten; a bare unit has 96.
 const EXPOSURE: &str = "20";
@@ -30,10 +25,10 @@ pub fn trials() -> Vec<Trial> {
     let has_clients = ["openssl", "curl"].into_iter().all(|name| has(name, "--version") || has(name, "version"));
     let mut trials: Vec<Trial> = RUN
         .into_iter()
-        .map(|(document, with_softhsm)| {
+        .map(|document| {
             let name = format!("documentation::what_{document}_says_works");
-            let possible = has_clients && (!with_softhsm || softhsm::module().is_some());
-            Trial::test(name, move || run_document(document, with_softhsm)).with_ignored_flag(!possible)
+            let possible = has_clients && softhsm::module().is_some();
+            Trial::test(name, move || run_document(document)).with_ignored_flag(!possible)
         })
         .collect();
     trials.extend([
@@ -135,8 +130,8 @@ fn run_blocks(document: &str, home: &Path, port: u16, pid: u32) -> Result<usize,
     Ok(count)
 }
 
-fn run_document(document: &str, with_softhsm: bool) -> Result<(), Failed> {
-    let installation = if with_softhsm { Installation::softhsm() } else { Installation::software() };
+fn run_document(document: &str) -> Result<(), Failed> {
+    let installation = Installation::softhsm();
     let server = installation.serve();
     let home = installation.directory().parent().unwrap();
     let count = run_blocks(&read(document), home, server.port, server.pid())?;
