@@ -9,6 +9,7 @@ mod clock;
 mod keys;
 mod layers;
 mod protocol;
+mod store;
 mod support;
 
 fn main() -> std::process::ExitCode {
@@ -21,7 +22,9 @@ fn main() -> std::process::ExitCode {
     trials.extend(layers::trials());
     trials.extend(protocol::trials());
     trials.extend(clock::trials());
+    trials.extend(store::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     protocol::finish();
+    store::finish();
     conclusion.exit_code()
 }

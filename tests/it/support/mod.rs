@@ -2,6 +2,7 @@
 
 pub mod chrony;
 pub mod http;
+pub mod postgres;
 pub mod server;
 pub mod softhsm;
 pub mod timestamp;
