@@ -8,6 +8,7 @@ use libtest_mimic::{Arguments, Trial};
 mod clock;
 mod keys;
 mod layers;
+mod ledger;
 mod protocol;
 mod store;
 mod support;
@@ -23,6 +24,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(protocol::trials());
     trials.extend(clock::trials());
     trials.extend(store::trials());
+    trials.extend(ledger::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     protocol::finish();
     store::finish();

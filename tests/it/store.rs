@@ -8,7 +8,7 @@ mod search;
 
 use libtest_mimic::Trial;
 
-pub use backend::{Backend, Kind, finish};
+pub use backend::{Backend, Kind, SEGMENT, finish, token};
 
 type Contract = fn(&Backend);
 
