@@ -174,7 +174,10 @@ impl Ledger {
         self.queue.close();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
-            drop(thread.join());
+            // A completion may hold the last reference; its thread can't wait for itself.
+            if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
+                tracing::error!("a thread of the ledger ended by a panic");
+            }
         }
     }
 }

@@ -42,6 +42,7 @@ pub(super) struct Queue {
     server_id: std::sync::atomic::AtomicI64,
     state: Mutex<State>,
     arrived: Condvar,
+    ended: Condvar,
     up: AtomicBool,
     waiting: Gauge,
 }
@@ -73,6 +74,7 @@ impl Queue {
             server_id: std::sync::atomic::AtomicI64::new(server_id),
             state: Mutex::default(),
             arrived: Condvar::new(),
+            ended: Condvar::new(),
             up: AtomicBool::new(true),
             waiting: gauge!("noonmark_ledger_queue_length"),
         }
@@ -158,10 +160,13 @@ impl Queue {
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_all();
+        self.ended.notify_all();
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.lock().closed
+    /// Whether the queue is closed, or gets closed within so long.
+    pub(super) fn is_closed_within(&self, limit: Duration) -> bool {
+        let ended = self.ended.wait_timeout_while(self.lock(), limit, |state| !state.closed);
+        ended.unwrap_or_else(PoisonError::into_inner).0.closed
     }
 
     pub(super) fn health(&self) -> LedgerHealth {

@@ -9,9 +9,9 @@ use metrics::{
     Counter, Gauge, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
-use super::queue::{Next, Queue, Recorded, Waiting};
+use super::queue::{Completion, Next, Queue, Recorded, Waiting};
 use super::{LedgerError, Record, canonical};
-use crate::store::{AppendError, ChainEnd, LedgerRow, LedgerWriter, ServerLease, Store};
+use crate::store::{AppendError, ChainEnd, LedgerRow, LedgerWriter, ServerLease, Store, StoreError};
 
 /// Without traffic: how often the lease is renewed and the store's health looked at. A lease lasts 30 s.
 const IDLE: Duration = Duration::from_secs(5);
@@ -66,8 +66,34 @@ pub(super) fn start(
     let (index_store, index_queue) = (Arc::clone(&store), Arc::clone(&queue));
     let indexer = spawn("imprint-index", Box::new(move || index(&index_store, &index_queue)))?;
     let mut committer = Committer { store, lease, writer, end, queue, measures: Measures::new(), rows: Vec::new() };
-    let ledger = spawn("ledger", Box::new(move || committer.run()))?;
+    let ledger = spawn(
+        "ledger",
+        Box::new(move || {
+            let _last_words = LastWords(Arc::clone(&committer.queue));
+            committer.run();
+        }),
+    )?;
     Ok(vec![ledger, indexer])
+}
+
+/// Refuses what waits and what comes when the ledger's thread ends, however it ends: nobody may wait for ever.
+struct LastWords(Arc<Queue>);
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        let reason = "the ledger's thread has ended".to_owned();
+        let refusal = LedgerError::Down { reason: reason.clone() };
+        for waiting in self.0.set_down(reason) {
+            release(waiting.done, Err(refusal.clone()));
+        }
+    }
+}
+
+/// Calls a completion; one that panics takes no other record's answer with it.
+fn release(done: Completion, result: Result<Recorded, LedgerError>) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| done(result))).is_err() {
+        tracing::error!("a record's completion panicked; its answer is lost, the record's fate is not");
+    }
 }
 
 struct Committer {
@@ -136,7 +162,7 @@ impl Committer {
                 self.measures.group_rows.record(f64::from(count));
                 for done in completions {
                     number += 1;
-                    done(Ok(Recorded { number }));
+                    release(done, Ok(Recorded { number }));
                 }
             }
             Err(error) => {
@@ -144,7 +170,7 @@ impl Committer {
                 self.measures.refused.increment(u64::try_from(completions.len()).unwrap_or(u64::MAX));
                 tracing::error!(records = completions.len(), %reason, "a group of records was not committed; its answers are refused");
                 let refusal = LedgerError::NotCommitted { reason: reason.clone() };
-                completions.into_iter().for_each(|done| done(Err(refusal.clone())));
+                completions.into_iter().for_each(|done| release(done, Err(refusal.clone())));
                 // A lease that is lost means another process writes this chain: this one takes a new lease.
                 let lost = matches!(error, AppendError::LeaseLost);
                 self.recover_with(reason, lost);
@@ -162,19 +188,17 @@ impl Committer {
         tracing::error!(%reason, "the ledger is down: nothing is signed until it writes again");
         loop {
             let refusal = LedgerError::Down { reason: reason.clone() };
-            self.queue.set_down(reason.clone()).into_iter().for_each(|waiting| (waiting.done)(Err(refusal.clone())));
-            if self.queue.is_closed() {
-                return;
+            for waiting in self.queue.set_down(reason.clone()) {
+                release(waiting.done, Err(refusal.clone()));
             }
-            match self.try_again(lease_lost) {
+            match self.try_again(&mut lease_lost) {
                 Ok(true) => break,
-                Ok(false) => {
-                    lease_lost = true;
-                    continue;
-                }
+                Ok(false) => lease_lost = true,
                 Err(error) => reason = error,
             }
-            std::thread::sleep(PROBE);
+            if self.queue.is_closed_within(PROBE) {
+                return;
+            }
         }
         self.queue.set_up();
         self.measures.up.set(1.0);
@@ -182,11 +206,14 @@ impl Committer {
     }
 
     /// Whether the store writes again; false if the lease has to be taken anew.
-    fn try_again(&mut self, lease_lost: bool) -> Result<bool, String> {
-        let say = |error: crate::store::StoreError| error.to_string();
-        if lease_lost {
-            self.lease = self.store.lease_server("serve").map_err(say)?;
-            self.writer = self.store.ledger_writer(&self.lease).map_err(say)?;
+    fn try_again(&mut self, lease_lost: &mut bool) -> Result<bool, String> {
+        let say = |error: StoreError| error.to_string();
+        if *lease_lost {
+            let lease = self.store.lease_anew(&self.lease).map_err(say)?;
+            self.writer = self.store.ledger_writer(&lease).map_err(say)?;
+            self.lease = lease;
+            // One new row is enough, though what follows may fail and be tried again.
+            *lease_lost = false;
             self.queue.set_server_id(self.lease.server_id());
             tracing::warn!(server = self.lease.server_id(), "a new server id was leased: a new chain begins");
         }
@@ -200,26 +227,21 @@ fn now_us() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Indexes closed segments of every chain, away from the commits.
+/// Indexes closed segments of every chain, also of those that nobody writes to any more, away from the commits.
 fn index(store: &Store, queue: &Queue) {
-    let mut waited = Duration::ZERO;
-    loop {
-        // Short naps, so that a stop does not wait.
-        std::thread::sleep(Duration::from_millis(100));
-        if queue.is_closed() {
-            return;
-        }
-        waited += Duration::from_millis(100);
-        if waited < INDEX_INTERVAL || !queue.is_up() {
+    while !queue.is_closed_within(INDEX_INTERVAL) {
+        if !queue.is_up() {
             continue;
         }
-        waited = Duration::ZERO;
-        let server_id = queue.health().server_id;
-        match store.index_next_segment(server_id) {
-            // There may be more: look again at once.
-            Ok(true) => waited = INDEX_INTERVAL,
-            Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "a segment could not be indexed; searches scan it meanwhile"),
+        if let Err(error) = index_all(store, queue) {
+            tracing::warn!(%error, "a segment could not be indexed; searches scan it meanwhile");
         }
     }
+}
+
+fn index_all(store: &Store, queue: &Queue) -> Result<(), StoreError> {
+    for server in store.servers()? {
+        while !queue.is_closed_within(Duration::ZERO) && store.index_next_segment(server.server_id)? {}
+    }
+    Ok(())
 }

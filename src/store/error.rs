@@ -40,6 +40,15 @@ pub enum StoreError {
         /// The lock's file.
         path: PathBuf,
     },
+    /// The database's file is not the one that was opened.
+    #[error(
+        "{} was removed or replaced while this process had it open; stop the process and put the right file in place",
+        path.display()
+    )]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file of the store.
     #[error("{}: {source}", path.display())]
     File {

@@ -53,7 +53,10 @@ pub struct Store {
 
 /// A server's row, leased to this process: the chain that it alone writes.
 #[derive(Clone)]
-pub struct ServerLease(LeaseKind);
+pub struct ServerLease {
+    purpose: String,
+    kind: LeaseKind,
+}
 
 #[derive(Clone)]
 enum LeaseKind {
@@ -131,10 +134,28 @@ impl Store {
     /// # Errors
     /// With SQLite, another process of this purpose on the same installation.
     pub fn lease_server(&self, purpose: &str) -> Result<ServerLease, StoreError> {
-        Ok(ServerLease(match &self.backend {
+        let kind = match &self.backend {
             Backend::Sqlite(store) => LeaseKind::Sqlite(Arc::new(store.lease_server(purpose)?)),
             Backend::Postgres(store) => LeaseKind::Postgres(Arc::new(store.lease_server(purpose)?)),
-        }))
+        };
+        Ok(ServerLease { purpose: purpose.to_owned(), kind })
+    }
+
+    /// A new chain for a process whose lease was taken over, or whose chain does not end where it left it.
+    ///
+    /// # Errors
+    /// The database's, or a lease of another store.
+    pub fn lease_anew(&self, lost: &ServerLease) -> Result<ServerLease, StoreError> {
+        let kind = match (&self.backend, &lost.kind) {
+            (Backend::Sqlite(store), LeaseKind::Sqlite(lost_row)) => {
+                LeaseKind::Sqlite(Arc::new(store.lease_anew(lost_row, &lost.purpose)?))
+            }
+            (Backend::Postgres(store), LeaseKind::Postgres(_)) => {
+                LeaseKind::Postgres(Arc::new(store.lease_server(&lost.purpose)?))
+            }
+            _ => return Err(StoreError::Row { table: "servers", column: "lease_id" }),
+        };
+        Ok(ServerLease { purpose: lost.purpose.clone(), kind })
     }
 
     /// A writer for a lease of this store.
@@ -142,7 +163,7 @@ impl Store {
     /// # Errors
     /// A lease of another store, or no runtime for the connection.
     pub fn ledger_writer(&self, lease: &ServerLease) -> Result<LedgerWriter, StoreError> {
-        Ok(LedgerWriter(match (&self.backend, &lease.0) {
+        Ok(LedgerWriter(match (&self.backend, &lease.kind) {
             (Backend::Sqlite(store), LeaseKind::Sqlite(lease)) => WriterKind::Sqlite(store.ledger_writer(lease)),
             (Backend::Postgres(store), LeaseKind::Postgres(lease)) => {
                 WriterKind::Postgres(Box::new(store.ledger_writer(lease)?))
@@ -163,6 +184,14 @@ impl Store {
     /// The database's.
     pub fn servers(&self) -> Result<Vec<ServerRow>, StoreError> {
         either!(self, store => store.servers())
+    }
+
+    /// The chains that have records, whether or not a server's row is left of them.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn chains(&self) -> Result<Vec<i64>, StoreError> {
+        either!(self, store => store.chains())
     }
 
     /// Up to `limit` records of a chain after number `after`, in order.
@@ -275,7 +304,7 @@ impl ServerLease {
     /// The server's id: the chain's name.
     #[must_use]
     pub fn server_id(&self) -> i64 {
-        match &self.0 {
+        match &self.kind {
             LeaseKind::Sqlite(lease) => lease.server_id,
             LeaseKind::Postgres(lease) => lease.server_id,
         }
@@ -284,7 +313,7 @@ impl ServerLease {
     /// Whether the process that held this row before ended without releasing it.
     #[must_use]
     pub fn after_crash(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             LeaseKind::Sqlite(lease) => lease.after_crash,
             LeaseKind::Postgres(lease) => lease.after_crash,
         }
@@ -323,7 +352,7 @@ impl LedgerWriter {
     /// The database's.
     pub fn renew(&mut self) -> Result<bool, StoreError> {
         match &self.0 {
-            WriterKind::Sqlite(writer) => writer.probe().map(|()| true),
+            WriterKind::Sqlite(writer) => writer.renew(),
             WriterKind::Postgres(writer) => writer.renew(),
         }
     }

@@ -3,6 +3,26 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// The ledger's columns, as both databases select them and [`LedgerRow`] is read.
+pub(super) const LEDGER_COLUMNS: [&str; 16] = [
+    "server_id",
+    "number",
+    "kind",
+    "recorded_at_us",
+    "previous_hash",
+    "detail",
+    "serial",
+    "gen_time_us",
+    "profile",
+    "hash_algorithm",
+    "imprint",
+    "policy",
+    "key_name",
+    "caller",
+    "token_sha256",
+    "token",
+];
+
 /// A record of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerRow {

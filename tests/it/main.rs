@@ -11,8 +11,10 @@ mod documentation;
 mod faults;
 mod keys;
 mod layers;
+mod ledger;
 mod lifecycle;
 mod protocol;
+mod store;
 mod support;
 
 fn main() -> std::process::ExitCode {
@@ -21,16 +23,19 @@ fn main() -> std::process::ExitCode {
     }
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    trials.extend(keys::trials());
     trials.extend(layers::trials());
-    trials.extend(lifecycle::trials());
-    trials.extend(protocol::trials());
+    trials.extend(keys::trials());
+    trials.extend(store::trials());
+    trials.extend(ledger::trials());
     trials.extend(clock::trials());
+    trials.extend(protocol::trials());
+    trials.extend(lifecycle::trials());
     trials.extend(documentation::trials());
     trials.extend(clients::trials());
     trials.extend(faults::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     protocol::finish();
     clients::finish();
+    store::finish();
     conclusion.exit_code()
 }

@@ -6,14 +6,12 @@ use std::sync::Arc;
 use deadpool_postgres::Pool;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{FromSql, ToSql};
 
 use super::{PostgresStore, client, driver, limited};
+use crate::store::rows::LEDGER_COLUMNS;
 use crate::store::segments;
 use crate::store::{AppendError, ChainEnd, LedgerRow, ServerRow, StoreError, TokenRow};
-
-const COLUMNS: &str = "server_id, number, kind, recorded_at_us, previous_hash, detail, serial, gen_time_us, profile, \
-                       hash_algorithm, imprint, policy, key_name, caller, token_sha256, token";
 
 /// Appends a group only if the chain ends where the writer believes, and the lease is still its own; both in the one
 /// statement, so that its implicit commit is the only one.
@@ -96,6 +94,19 @@ impl PostgresStore {
             .collect()
     }
 
+    pub(crate) fn chains(&self) -> Result<Vec<i64>, StoreError> {
+        // From one chain's first record to the next one's, by the primary key: never a scan of the records.
+        let rows = self.query(
+            "WITH RECURSIVE chain (id) AS ( \
+               (SELECT server_id FROM ledger ORDER BY server_id LIMIT 1) UNION ALL \
+               SELECT (SELECT server_id FROM ledger WHERE server_id > chain.id ORDER BY server_id LIMIT 1) \
+               FROM chain WHERE chain.id IS NOT NULL) \
+             SELECT id FROM chain WHERE id IS NOT NULL",
+            &[],
+        )?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     pub(crate) fn ledger_rows(&self, server_id: i64, after: i64, limit: u32) -> Result<Vec<LedgerRow>, StoreError> {
         self.rows("server_id = $1 AND number > $2 ORDER BY number LIMIT $3", &[&server_id, &after, &i64::from(limit)])
     }
@@ -112,7 +123,8 @@ impl PostgresStore {
     }
 
     fn rows(&self, condition: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<LedgerRow>, StoreError> {
-        let rows = self.query(&format!("SELECT {COLUMNS} FROM ledger WHERE {condition}"), parameters)?;
+        let rows =
+            self.query(&format!("SELECT {} FROM ledger WHERE {condition}", LEDGER_COLUMNS.join(", ")), parameters)?;
         rows.iter().map(read_row).collect()
     }
 
@@ -219,30 +231,43 @@ pub(super) fn fixed<const N: usize>(
     octets.try_into().map_err(|_| StoreError::Row { table, column })
 }
 
+/// A column of the ledger; what was tampered with may hold what the schema does not allow.
+fn column<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, StoreError> {
+    row.try_get(column).map_err(|_| unreadable(column))
+}
+
+fn unreadable(column: usize) -> StoreError {
+    StoreError::Row { table: "ledger", column: LEDGER_COLUMNS.get(column).copied().unwrap_or("?") }
+}
+
+fn octets<const N: usize>(row: &Row, index: usize) -> Result<[u8; N], StoreError> {
+    column::<&[u8]>(row, index)?.try_into().map_err(|_| unreadable(index))
+}
+
 fn read_row(row: &Row) -> Result<LedgerRow, StoreError> {
-    let text = |column: usize| -> Arc<str> { Arc::from(row.get::<_, Option<&str>>(column).unwrap_or_default()) };
-    let token = match row.get::<_, Option<Vec<u8>>>(6) {
+    let text = |index: usize| column::<&str>(row, index).map(Arc::from);
+    let token = match column::<Option<&[u8]>>(row, 6)? {
         None => None,
-        Some(serial) => Some(TokenRow {
-            serial: fixed(serial, "ledger", "serial")?,
-            gen_time_us: row.get(7),
-            profile: text(8),
-            hash_algorithm: Cow::Owned(row.get(9)),
-            imprint: row.get(10),
-            policy: text(11),
-            key_name: text(12),
-            caller: text(13),
-            token_sha256: fixed(row.get(14), "ledger", "token_sha256")?,
-            token: row.get(15),
+        Some(_) => Some(TokenRow {
+            serial: octets(row, 6)?,
+            gen_time_us: column(row, 7)?,
+            profile: text(8)?,
+            hash_algorithm: Cow::Owned(column(row, 9)?),
+            imprint: column(row, 10)?,
+            policy: text(11)?,
+            key_name: text(12)?,
+            caller: text(13)?,
+            token_sha256: octets(row, 14)?,
+            token: column(row, 15)?,
         }),
     };
     Ok(LedgerRow {
-        server_id: row.get(0),
-        number: row.get(1),
-        kind: Cow::Owned(row.get(2)),
-        recorded_at_us: row.get(3),
-        previous_hash: fixed(row.get(4), "ledger", "previous_hash")?,
-        detail: row.get(5),
+        server_id: column(row, 0)?,
+        number: column(row, 1)?,
+        kind: Cow::Owned(column(row, 2)?),
+        recorded_at_us: column(row, 3)?,
+        previous_hash: octets(row, 4)?,
+        detail: column(row, 5)?,
         token,
     })
 }

@@ -1,6 +1,6 @@
 //! WAL checkpoints, on a thread of their own: no commit waits for one.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use metrics::gauge;
 use rusqlite::Connection;
 
+use super::Shared;
 use crate::store::StoreError;
 
 /// Between two looks at the WAL.
@@ -18,20 +19,26 @@ const PASSIVE_FROM_BYTES: u64 = 4 << 20;
 /// passive checkpoint never gets there.
 const RESTART_FROM_BYTES: u64 = 32 << 20;
 
+/// How long writers are held up for a reader that is still in the WAL: past that, the next turn tries again.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 pub(super) struct Checkpointer {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Checkpointer {
-    pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
-        let connection = super::connect(path)?;
+    pub(super) fn start(shared: &Arc<Shared>) -> Result<Self, StoreError> {
+        let path = &shared.path;
+        let connection = shared.reader()?;
+        connection.busy_timeout(PATIENCE).map_err(|error| shared.error(error))?;
         let wal = {
             let mut name = path.as_os_str().to_owned();
             name.push("-wal");
             std::path::PathBuf::from(name)
         };
         let (stop, stopped) = channel();
+        let writers = Arc::clone(shared);
         let thread = std::thread::Builder::new()
             .name("checkpoint".to_owned())
             .spawn(move || {
@@ -40,19 +47,26 @@ impl Checkpointer {
                     let size = std::fs::metadata(&wal).map_or(0, |metadata| metadata.len());
                     bytes.set(f64::from(u32::try_from(size).unwrap_or(u32::MAX)));
                     if size >= PASSIVE_FROM_BYTES {
-                        checkpoint(&connection, size);
+                        checkpoint(&connection, &writers, size);
                     }
                 }
             })
-            .map_err(|source| StoreError::File { path: path.to_owned(), source })?;
+            .map_err(|source| StoreError::File { path: path.clone(), source })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
-fn checkpoint(connection: &Connection, size: u64) {
+fn checkpoint(connection: &Connection, writers: &Shared, size: u64) {
     // Passive first: it does the copying without holding writers up, and leaves little for the other.
     let run = |mode: &str| connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
-    let result = run("PASSIVE").and_then(|()| if size >= RESTART_FROM_BYTES { run("TRUNCATE") } else { Ok(()) });
+    let result = run("PASSIVE").and_then(|()| {
+        if size < RESTART_FROM_BYTES {
+            return Ok(());
+        }
+        // Writers of this process wait for their mutex; by polling for SQLite's lock this one might never get in.
+        let _writer = writers.writer();
+        run("TRUNCATE")
+    });
     if let Err(error) = result {
         tracing::warn!(%error, wal_bytes = size, "a checkpoint failed; the WAL grows until one succeeds");
     }

@@ -4,21 +4,32 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::sync::Arc;
 
-use rusqlite::{Connection, ErrorCode, Row, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, TransactionBehavior, params};
 
 use super::{OPERATOR_PATIENCE, Shared, SqliteStore, lock};
+use crate::store::rows::LEDGER_COLUMNS;
 use crate::store::segments;
-use crate::store::{AppendError, ChainEnd, LedgerRow, ServerRow, StoreError, TokenRow};
+use crate::store::{AppendError, ChainEnd, LedgerRow, ServerRow, StoreError, TokenRow, now_us};
 
-const COLUMNS: &str = "server_id, number, kind, recorded_at_us, previous_hash, detail, serial, gen_time_us, profile, \
-                       hash_algorithm, imprint, policy, key_name, caller, token_sha256, token";
+/// A record's key: its server's id above this many bits of its number. One integer keeps a chain's records together
+/// and in order, and costs less than a key of two columns.
+const NUMBER_BITS: u32 = 44;
+
+fn position(server_id: i64, number: i64) -> i64 {
+    (server_id << NUMBER_BITS) | number
+}
+
+/// The last position that a chain can have.
+fn last_position(server_id: i64) -> i64 {
+    position(server_id, (1 << NUMBER_BITS) - 1)
+}
 
 /// A server's row, leased for as long as the lock's file is held.
 pub(crate) struct SqliteLease {
     pub(crate) server_id: i64,
     lease_id: [u8; 16],
     pub(crate) after_crash: bool,
-    _lock: File,
+    lock: Arc<File>,
 }
 
 /// Appends to one chain.
@@ -31,22 +42,48 @@ impl SqliteStore {
     pub(crate) fn lease_server(&self, purpose: &str) -> Result<SqliteLease, StoreError> {
         let patience = (purpose != "serve").then_some(OPERATOR_PATIENCE);
         let lock = lock(&self.beside(&format!("{purpose}.lock")), patience, purpose)?;
+        self.take_row(purpose, Arc::new(lock), false)
+    }
+
+    /// A new chain under the lock that this process holds already.
+    pub(crate) fn lease_anew(&self, lost: &SqliteLease, purpose: &str) -> Result<SqliteLease, StoreError> {
+        self.take_row(purpose, Arc::clone(&lost.lock), true)
+    }
+
+    fn take_row(&self, purpose: &str, lock: Arc<File>, anew: bool) -> Result<SqliteLease, StoreError> {
         let mut lease_id = [0; 16];
         aws_lc_rs::rand::fill(&mut lease_id).map_err(|_| StoreError::Random)?;
-        let connection = self.shared.writer();
-        let (server_id, after_crash) = connection
-            .query_row(
-                "INSERT INTO servers (name, lease_id, clean, last_number, last_hash) VALUES (?1, ?2, 2, 0, zeroblob(32)) \
-                 ON CONFLICT (name) DO UPDATE SET lease_id = ?2, clean = clean * 2 \
-                 RETURNING server_id, clean",
-                params![purpose, lease_id],
-                |row| Ok((row.get(0)?, row.get::<_, i64>(1)? == 0)),
-            )
-            .map_err(|error| self.shared.error(error))?;
-        connection
-            .execute("UPDATE servers SET clean = 0 WHERE server_id = ?1", [server_id])
-            .map_err(|error| self.shared.error(error))?;
-        Ok(SqliteLease { server_id, lease_id, after_crash, _lock: lock })
+        let take = |connection: &mut Connection| -> rusqlite::Result<(i64, bool)> {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let last = transaction
+                .query_row(
+                    "SELECT server_id, clean FROM servers WHERE name = ?1 ORDER BY server_id DESC LIMIT 1",
+                    [purpose],
+                    |row| Ok((row.get(0)?, !row.get::<_, bool>(1)?)),
+                )
+                .optional()?;
+            let taken = match last {
+                Some((server_id, after_crash)) if !anew => {
+                    transaction.execute(
+                        "UPDATE servers SET lease_id = ?2, clean = 0 WHERE server_id = ?1",
+                        params![server_id, lease_id],
+                    )?;
+                    (server_id, after_crash)
+                }
+                _ => {
+                    transaction.execute(
+                        "INSERT INTO servers (name, lease_id, renewed_at_us, clean, last_number, last_hash) \
+                         VALUES (?1, ?2, ?3, 0, 0, zeroblob(32))",
+                        params![purpose, lease_id, now_us()],
+                    )?;
+                    (transaction.last_insert_rowid(), false)
+                }
+            };
+            transaction.commit()?;
+            Ok(taken)
+        };
+        let (server_id, after_crash) = take(&mut self.shared.writer()).map_err(|error| self.shared.error(error))?;
+        Ok(SqliteLease { server_id, lease_id, after_crash, lock })
     }
 
     pub(crate) fn ledger_writer(&self, lease: &Arc<SqliteLease>) -> SqliteWriter {
@@ -69,40 +106,72 @@ impl SqliteStore {
         read(&self.shared.reader()?).map_err(|error| self.shared.error(error))
     }
 
+    pub(crate) fn chains(&self) -> Result<Vec<i64>, StoreError> {
+        let connection = self.shared.reader()?;
+        let mut chains = Vec::new();
+        let mut after = i64::MIN;
+        // From one chain's first record to the next one's: never a scan of the records.
+        while let Some(found) = connection
+            .query_row("SELECT min(position) FROM ledger WHERE position > ?1", [after], |row| {
+                row.get::<_, Option<i64>>(0)
+            })
+            .map_err(|error| self.shared.error(error))?
+        {
+            let server_id = found >> NUMBER_BITS;
+            chains.push(server_id);
+            after = last_position(server_id);
+        }
+        Ok(chains)
+    }
+
     pub(crate) fn ledger_rows(&self, server_id: i64, after: i64, limit: u32) -> Result<Vec<LedgerRow>, StoreError> {
-        self.rows("server_id = ?1 AND number > ?2 ORDER BY number LIMIT ?3", params![server_id, after, limit])
+        // A number below 0 would point into another chain.
+        let from = position(server_id, after.max(-1) + 1);
+        let parameters = params![from, last_position(server_id), limit];
+        self.rows(&self.shared.reader()?, "position BETWEEN ?1 AND ?2 ORDER BY position LIMIT ?3", parameters)
     }
 
     pub(crate) fn token_by_serial(&self, serial: &[u8]) -> Result<Option<LedgerRow>, StoreError> {
-        Ok(self.rows("serial = ?1", params![serial])?.pop())
+        Ok(self.rows(&self.shared.reader()?, "serial = ?1", params![serial])?.pop())
     }
 
-    fn rows(&self, condition: &str, parameters: impl rusqlite::Params) -> Result<Vec<LedgerRow>, StoreError> {
-        let read = |connection: &Connection| -> rusqlite::Result<Vec<LedgerRow>> {
+    fn rows(
+        &self,
+        connection: &Connection,
+        condition: &str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        let read = || -> rusqlite::Result<Vec<LedgerRow>> {
             connection
-                .prepare_cached(&format!("SELECT {COLUMNS} FROM ledger WHERE {condition}"))?
+                .prepare_cached(&format!("SELECT {} FROM ledger WHERE {condition}", LEDGER_COLUMNS.join(", ")))?
                 .query_map(parameters, read_row)?
                 .collect()
         };
-        read(&self.shared.reader()?).map_err(|error| self.shared.error(error))
+        read().map_err(|error| match error {
+            // What was tampered with may hold what the schema does not allow.
+            rusqlite::Error::InvalidColumnType(column, ..)
+            | rusqlite::Error::FromSqlConversionFailure(column, ..)
+            | rusqlite::Error::IntegralValueOutOfRange(column, ..) => {
+                StoreError::Row { table: "ledger", column: LEDGER_COLUMNS.get(column).copied().unwrap_or("?") }
+            }
+            other => self.shared.error(other),
+        })
     }
 
     pub(crate) fn tokens_by_imprint(&self, imprint: &[u8], segment_size: i64) -> Result<Vec<LedgerRow>, StoreError> {
         let connection = self.shared.reader()?;
         let mut found = Vec::new();
-        for server in self.servers()? {
-            let segments =
-                read_segments(&connection, server.server_id, imprint).map_err(|error| self.shared.error(error))?;
-            for (segment, position) in &segments.1 {
-                let number = segment * segment_size + i64::from(*position) + 1;
-                found.extend(self.rows(
-                    "server_id = ?1 AND number = ?2 AND imprint = ?3",
-                    params![server.server_id, number, imprint],
-                )?);
+        for server_id in self.chains()? {
+            let (indexed, entries) =
+                read_segments(&connection, server_id, imprint).map_err(|error| self.shared.error(error))?;
+            for (segment, entry) in entries {
+                let position = position(server_id, segment * segment_size + i64::from(entry) + 1);
+                found.extend(self.rows(&connection, "position = ?1 AND imprint = ?2", params![position, imprint])?);
             }
             found.extend(self.rows(
-                "server_id = ?1 AND number > ?2 AND imprint = ?3 ORDER BY number",
-                params![server.server_id, segments.0 * segment_size, imprint],
+                &connection,
+                "position > ?1 AND position <= ?2 AND imprint = ?3 ORDER BY position",
+                params![position(server_id, indexed * segment_size), last_position(server_id), imprint],
             )?);
         }
         Ok(found)
@@ -127,12 +196,12 @@ impl SqliteStore {
         }
         let imprints: Vec<(u32, Vec<u8>)> = reader
             .prepare(
-                "SELECT number - ?2 - 1, imprint FROM ledger \
-                 WHERE server_id = ?1 AND number > ?2 AND number <= ?3 AND imprint IS NOT NULL",
+                "SELECT position - ?1, imprint FROM ledger \
+                 WHERE position >= ?1 AND position < ?1 + ?2 AND imprint IS NOT NULL",
             )
             .and_then(|mut statement| {
                 statement
-                    .query_map([server_id, first, first + segment_size], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .query_map([position(server_id, first + 1), segment_size], |row| Ok((row.get(0)?, row.get(1)?)))?
                     .collect()
             })
             .map_err(error)?;
@@ -140,7 +209,7 @@ impl SqliteStore {
         self.shared
             .writer()
             .execute(
-                "INSERT INTO imprint_segments (server_id, segment, entries) VALUES (?1, ?2, ?3)",
+                "INSERT INTO imprint_segments (server_id, segment, entries) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
                 params![server_id, segment, entries],
             )
             .map_err(error)?;
@@ -238,6 +307,7 @@ impl SqliteWriter {
 
     /// Appends rows after `before`, in one transaction.
     pub(crate) fn append(&self, before: ChainEnd, rows: &[LedgerRow], end: ChainEnd) -> Result<(), AppendError> {
+        self.shared.check_in_place().map_err(AppendError::Refused)?;
         let mut writer = self.shared.writer();
         let refused = |error| AppendError::Refused(self.shared.error(error));
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;
@@ -279,27 +349,32 @@ impl SqliteWriter {
             .map_err(|error| self.shared.error(error))
     }
 
-    /// Writes something small, so that a store that can't write is noticed without traffic.
-    pub(crate) fn probe(&self) -> Result<(), StoreError> {
+    /// Writes something small, so that a store that can't write is noticed without traffic; false if the row is no
+    /// longer this lease's.
+    pub(crate) fn renew(&self) -> Result<bool, StoreError> {
+        self.shared.check_in_place()?;
+        // The time is there to differ from what stands: SQLite writes nothing when nothing changes.
         self.shared
             .writer()
-            .execute("UPDATE servers SET clean = 0 WHERE server_id = ?1", [self.lease.server_id])
-            .map(drop)
+            .execute(
+                "UPDATE servers SET renewed_at_us = ?3 WHERE server_id = ?1 AND lease_id = ?2",
+                params![self.lease.server_id, self.lease.lease_id, now_us()],
+            )
+            .map(|renewed| renewed == 1)
             .map_err(|error| self.shared.error(error))
     }
 }
 
 fn insert(connection: &Connection, rows: &[LedgerRow]) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO ledger (server_id, number, kind, recorded_at_us, previous_hash, detail, serial, gen_time_us, \
+        "INSERT INTO ledger (position, kind, recorded_at_us, previous_hash, detail, serial, gen_time_us, \
          profile, hash_algorithm, imprint, policy, key_name, caller, token_sha256, token) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?;
     for row in rows {
         let token = row.token.as_ref();
         statement.execute(params![
-            row.server_id,
-            row.number,
+            position(row.server_id, row.number),
             row.kind,
             row.recorded_at_us,
             row.previous_hash,

@@ -37,6 +37,8 @@ pub(crate) struct SqliteStore {
 
 pub(super) struct Shared {
     path: PathBuf,
+    /// The device and inode that were opened.
+    file: (u64, u64),
     writer: Mutex<Connection>,
 }
 
@@ -50,15 +52,31 @@ impl Shared {
     }
 
     fn reader(&self) -> Result<Connection, StoreError> {
-        connect(&self.path)
+        self.check_in_place()?;
+        connect(&self.path, OpenFlags::empty())
+    }
+
+    /// Refuses a database whose file was removed or replaced under the process: SQLite would go on writing to the old
+    /// one, and its records would be gone with the process.
+    fn check_in_place(&self) -> Result<(), StoreError> {
+        if identity(&self.path)? == self.file {
+            return Ok(());
+        }
+        Err(StoreError::Replaced { path: self.path.clone() })
     }
 }
 
+fn identity(path: &Path) -> Result<(u64, u64), StoreError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::metadata(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
 /// Opens a connection whose writes are durable, and reads back that they are.
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+fn connect(path: &Path, further: OpenFlags) -> Result<Connection, StoreError> {
     let error = |source| StoreError::Sqlite { path: path.to_owned(), source };
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags | further).map_err(error)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(error)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection
@@ -85,9 +103,9 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 
 impl SqliteStore {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = connect(path)?;
-        let shared = Arc::new(Shared { path: path.to_owned(), writer: Mutex::new(connection) });
-        let checkpointer = Checkpointer::start(path)?;
+        let connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+        let shared = Arc::new(Shared { path: path.to_owned(), file: identity(path)?, writer: Mutex::new(connection) });
+        let checkpointer = Checkpointer::start(&shared)?;
         Ok(Self { shared, _checkpointer: checkpointer })
     }
 

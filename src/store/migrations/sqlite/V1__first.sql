@@ -1,16 +1,17 @@
 CREATE TABLE servers (
-    server_id   INTEGER PRIMARY KEY,
-    name        TEXT    NOT NULL UNIQUE,
-    lease_id    BLOB    NOT NULL,
-    clean       INTEGER NOT NULL,
-    last_number INTEGER NOT NULL,
-    last_hash   BLOB    NOT NULL
+    server_id     INTEGER PRIMARY KEY,
+    name          TEXT    NOT NULL,
+    lease_id      BLOB    NOT NULL,
+    renewed_at_us INTEGER NOT NULL,
+    clean         INTEGER NOT NULL,
+    last_number   INTEGER NOT NULL,
+    last_hash     BLOB    NOT NULL
 ) STRICT;
 
--- One row a record; tokens have the columns from serial on, events have detail.
+-- One row a record; tokens have the columns from serial on, events have detail. The position is the server's id times
+-- 2^44 plus the number; server_id and number are computed from it and not stored.
 CREATE TABLE ledger (
-    server_id      INTEGER NOT NULL,
-    number         INTEGER NOT NULL,
+    position       INTEGER PRIMARY KEY,
     kind           TEXT    NOT NULL,
     recorded_at_us INTEGER NOT NULL,
     previous_hash  BLOB    NOT NULL,
@@ -25,8 +26,9 @@ CREATE TABLE ledger (
     caller         TEXT,
     token_sha256   BLOB,
     token          BLOB,
-    PRIMARY KEY (server_id, number)
-) STRICT, WITHOUT ROWID;
+    server_id      INTEGER AS (position >> 44) VIRTUAL,
+    number         INTEGER AS (position & 17592186044415) VIRTUAL
+) STRICT;
 
 -- Serials ascend, so this index is written at its end only.
 CREATE UNIQUE INDEX ledger_serial ON ledger (serial) WHERE serial IS NOT NULL;
