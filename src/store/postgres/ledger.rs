@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql};
 
+use super::connect::Warnings;
 use super::{PostgresStore, client, driver, limited};
 use crate::store::rows::LEDGER_COLUMNS;
 use crate::store::segments;
@@ -35,6 +36,7 @@ pub(crate) struct PostgresLease {
 pub(crate) struct PostgresWriter {
     runtime: Runtime,
     pool: Pool,
+    warnings: Warnings,
     lease: Arc<PostgresLease>,
 }
 
@@ -78,7 +80,8 @@ impl PostgresStore {
             .enable_all()
             .build()
             .map_err(|error| StoreError::Postgres { reason: format!("starting the ledger's runtime: {error}") })?;
-        Ok(PostgresWriter { runtime, pool: self.source.pool(1)?, lease: Arc::clone(lease) })
+        let warnings = Warnings::default();
+        Ok(PostgresWriter { runtime, pool: self.source.pool(1, &warnings)?, warnings, lease: Arc::clone(lease) })
     }
 
     pub(crate) fn servers(&self) -> Result<Vec<ServerRow>, StoreError> {
@@ -327,7 +330,12 @@ impl PostgresWriter {
                     &group.token_sha256s,
                     &group.tokens,
                 ];
+                drop(self.warnings.take());
                 let result = client.execute(&statement, &parameters).await;
+                if let Some(warning) = self.warnings.take() {
+                    let reason = format!("the commit came with a warning: {warning}");
+                    return Err(AppendError::Unknown(StoreError::Postgres { reason }));
+                }
                 result.map_err(|error| {
                     // Class 57P is the server going down: the commit may have stood before it went.
                     let surely = error.code().is_some_and(|code| !code.code().starts_with("57P"));

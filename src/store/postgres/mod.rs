@@ -4,6 +4,7 @@
 //! an append costs no hop between threads.
 
 mod catalog;
+mod connect;
 mod ledger;
 
 pub(crate) use ledger::{PostgresLease, PostgresWriter};
@@ -19,11 +20,12 @@ use deadpool_postgres::{
 use rustls::pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::{Client, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{StoreError, StoreOptions};
+use connect::{Connector, Warnings};
 
 mod embedded {
     refinery::embed_migrations!("src/store/migrations/postgres");
@@ -54,12 +56,10 @@ pub(super) struct Source {
 }
 
 impl Source {
-    fn pool(&self, size: usize) -> Result<Pool, StoreError> {
+    fn pool(&self, size: usize, warnings: &Warnings) -> Result<Pool, StoreError> {
         let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = match &self.tls {
-            None => Manager::from_config(self.config.clone(), NoTls, settings),
-            Some(tls) => Manager::from_config(self.config.clone(), tls.clone(), settings),
-        };
+        let connector = Connector { tls: self.tls.clone(), warnings: warnings.clone() };
+        let manager = Manager::from_connect(self.config.clone(), connector, settings);
         Pool::builder(manager)
             .config(PoolConfig {
                 max_size: size,
@@ -135,6 +135,23 @@ async fn limited<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result
         .unwrap_or_else(|_| Err(StoreError::Postgres { reason: format!("no answer within {CALL_TIMEOUT:?}") }))
 }
 
+/// Settles what the URL leaves open. Everything here writes, so of several hosts only the primary will do, also after a
+/// failover. And `prefer`, the driver's default, is neither: to this machine it fails on a certificate that nobody asked for,
+/// to another one it falls back to plain text.
+fn settle(config: &mut Config) {
+    if config.get_target_session_attrs() == TargetSessionAttrs::Any {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    if config.get_ssl_mode() == SslMode::Prefer {
+        let is_local = config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback)
+            && config.get_hosts().iter().all(|host| match host {
+                Host::Tcp(name) => matches!(name.as_str(), "localhost" | "127.0.0.1" | "::1"),
+                Host::Unix(_) => true,
+            });
+        config.ssl_mode(if is_local { SslMode::Disable } else { SslMode::Require });
+    }
+}
+
 fn tls(config: &Config) -> Result<Option<MakeRustlsConnect>, StoreError> {
     if config.get_ssl_mode() == SslMode::Disable {
         return Ok(None);
@@ -176,6 +193,7 @@ impl PostgresStore {
             config.password(read_password(path)?.expose_secret());
         }
         config.application_name("noonmark").connect_timeout(CONNECT_TIMEOUT);
+        settle(&mut config);
         let given = config.get_options().unwrap_or_default().to_owned();
         config.options(format!("{given} -c statement_timeout={STATEMENT_TIMEOUT_MS}").trim());
         let source = Arc::new(Source { tls: tls(&config)?, config });
@@ -185,7 +203,7 @@ impl PostgresStore {
             .enable_all()
             .build()
             .map_err(|error| StoreError::Postgres { reason: format!("starting the store's runtime: {error}") })?;
-        let pool = source.pool(POOL_SIZE)?;
+        let pool = source.pool(POOL_SIZE, &Warnings::default())?;
         let store = Self { runtime, pool, source };
         store.with_client(async |client| {
             client.simple_query("SELECT 1").await.map(drop).map_err(|error| driver(&error))
@@ -216,5 +234,31 @@ impl PostgresStore {
         self.with_client(async |client| {
             client.query_one("SELECT count(*) FROM servers", &[]).await.map(drop).map_err(|error| driver(&error))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_url_leaves_open_is_settled_safely() {
+        let settled = |url: &str| {
+            let mut config: Config = url.parse().unwrap();
+            settle(&mut config);
+            config
+        };
+        assert_eq!(settled("postgresql://u@a,b/d").get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+        for (url, mode) in [
+            ("postgresql://u@localhost/d", SslMode::Disable),
+            ("postgresql://u@%2Frun%2Fpg/d", SslMode::Disable),
+            ("postgresql://u@db.example/d", SslMode::Require),
+            ("postgresql://u@localhost,db.example/d", SslMode::Require),
+            ("postgresql://u@db.example/d?sslmode=prefer", SslMode::Require),
+            ("postgresql://u@db.example/d?sslmode=disable", SslMode::Disable),
+            ("postgresql://u@localhost/d?sslmode=require", SslMode::Require),
+        ] {
+            assert_eq!(settled(url).get_ssl_mode(), mode, "{url}");
+        }
     }
 }
