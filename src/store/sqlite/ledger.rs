@@ -218,13 +218,21 @@ impl SqliteStore {
 
     pub(crate) fn take_ordered_times(&self, profile: &str, now_us: i64, count: u32) -> Result<i64, StoreError> {
         let writer = self.shared.writer();
-        let last_us: i64 = writer
-            .prepare_cached(
+        let take = || -> rusqlite::Result<i64> {
+            let mut statement = writer.prepare_cached(
                 "INSERT INTO ordered_times (profile, last_us) VALUES (?1, ?2 - 1 + ?3) \
                  ON CONFLICT (profile) DO UPDATE SET last_us = max(last_us, ?2 - 1) + ?3 RETURNING last_us",
-            )
-            .and_then(|mut statement| statement.query_row(params![profile, now_us, count], |row| row.get(0)))
-            .map_err(|error| self.shared.error(error))?;
+            )?;
+            let mut rows = statement.query(params![profile, now_us, count])?;
+            let last_us = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?.get(0)?;
+            // The commit comes with the last step, after the row, and its failure too: query_row would not take that step,
+            // and a reset hides the error.
+            match rows.next()? {
+                None => Ok(last_us),
+                Some(_) => Err(rusqlite::Error::QueryReturnedMoreThanOneRow),
+            }
+        };
+        let last_us = take().map_err(|error| self.shared.error(error))?;
         Ok(last_us - i64::from(count) + 1)
     }
 }
@@ -392,4 +400,31 @@ fn insert(connection: &Connection, rows: &[LedgerRow]) -> rusqlite::Result<()> {
         ])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_that_fails_gives_no_ordered_times() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("noonmark.db");
+        let store = SqliteStore::open(&path).unwrap();
+        store.migrate().unwrap();
+        assert_eq!(store.take_ordered_times("default", 1_000, 3).unwrap(), 1_000);
+        assert_eq!(store.take_ordered_times("default", 0, 1).unwrap(), 1_003);
+        // A rule that is held only at the commit, in place of a full disk.
+        store
+            .shared
+            .writer()
+            .execute_batch(
+                "CREATE TABLE parents (name TEXT PRIMARY KEY); DROP TABLE ordered_times;
+                 CREATE TABLE ordered_times (
+                    profile TEXT PRIMARY KEY REFERENCES parents (name) DEFERRABLE INITIALLY DEFERRED,
+                    last_us INTEGER NOT NULL);",
+            )
+            .unwrap();
+        assert!(store.take_ordered_times("default", 2_000, 1).is_err());
+    }
 }
