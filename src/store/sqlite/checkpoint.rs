@@ -15,9 +15,12 @@ use crate::store::StoreError;
 const INTERVAL: Duration = Duration::from_millis(500);
 /// From this size on the WAL is copied into the database.
 const PASSIVE_FROM_BYTES: u64 = 4 << 20;
-/// From this size on writers wait a moment, so that the WAL starts again from its beginning: under a steady load a
-/// passive checkpoint never gets there.
+/// From this much of it in use on, writers wait a moment, so that the WAL starts again from its beginning: under a
+/// steady load a passive checkpoint never gets there. The file keeps its size: writing over what is there costs a commit
+/// no change of the file's metadata.
 const RESTART_FROM_BYTES: u64 = 32 << 20;
+/// SQLite's default page size, which this store keeps; a frame has a little more.
+const PAGE_BYTES: u64 = 4_096;
 
 /// How long writers are held up for a reader that is still in the WAL: past that, the next turn tries again.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -58,14 +61,17 @@ impl Checkpointer {
 
 fn checkpoint(connection: &Connection, writers: &Shared, size: u64) {
     // Passive first: it does the copying without holding writers up, and leaves little for the other.
-    let run = |mode: &str| connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
-    let result = run("PASSIVE").and_then(|()| {
-        if size < RESTART_FROM_BYTES {
-            return Ok(());
+    let run = |mode: &str| {
+        // busy, frames in the log, frames copied
+        connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(1))
+    };
+    let result = run("PASSIVE").and_then(|frames| {
+        if u64::try_from(frames).unwrap_or(0) * PAGE_BYTES < RESTART_FROM_BYTES {
+            return Ok(frames);
         }
         // Writers of this process wait for their mutex; by polling for SQLite's lock this one might never get in.
         let _writer = writers.writer();
-        run("TRUNCATE")
+        run("RESTART")
     });
     if let Err(error) = result {
         tracing::warn!(%error, wal_bytes = size, "a checkpoint failed; the WAL grows until one succeeds");

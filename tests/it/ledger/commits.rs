@@ -131,7 +131,8 @@ pub fn panicking(backend: &Backend) {
     assert!(ledger.is_up());
 }
 
-/// A steady load of several log lengths: the log is brought down again and again, and never far above its bound.
+/// A steady load of several log lengths: the log begins again and again, and never grows far above its bound. (The
+/// file is written over and not cut, so its size tells nothing else; without a restart it would pass the limit.)
 pub fn write_ahead_log(backend: &Backend) {
     const ROWS: u64 = 60_000;
     const LIMIT_BYTES: u64 = 64 << 20;
@@ -141,7 +142,7 @@ pub fn write_ahead_log(backend: &Backend) {
     let size = || std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
     let (sender, receiver) = channel();
     // A window of 64 in flight, as 64 connections make it; kept tokens make the rows large.
-    let (mut most, mut shrank, mut last) = (0, 0, 0);
+    let mut most = 0;
     for n in 0..ROWS {
         let mut record = token(n);
         record.token = Some(vec![0x5a; 2_000]);
@@ -153,12 +154,9 @@ pub fn write_ahead_log(backend: &Backend) {
             let now = size();
             assert!(now < LIMIT_BYTES, "the log has {now} octets after {n} records");
             most = most.max(now);
-            shrank += u32::from(now < last);
-            last = now;
         }
     }
     assert!(most > 8 << 20, "the load was too small to tell: {most} octets");
-    assert!(shrank > 0, "no checkpoint ever brought the log down from {most} octets");
     ledger.stop();
     drop(ledger);
     drop(store);
