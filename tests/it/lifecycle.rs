@@ -306,6 +306,7 @@ fn next_start() -> Result<(), Failed> {
     assert_eq!(records::of_key(&installation, "key-state-changed", "tsu-default-2").len(), 1);
     // A successor may be destroyed before it serves; SIGHUP then changes nothing.
     installation.run(&["key", "rotate"]);
+    assert_eq!(records::state(&installation, "tsu-default-3"), "successor");
     installation.run(&["key", "destroy", "tsu-default-3", "--yes"]);
     reload(&server, RELOADED);
     assert_eq!(signer(&server, &roots).sha256(), sha256_of(&installation, "tsu-default-2"));
@@ -331,6 +332,11 @@ fn next_start() -> Result<(), Failed> {
     std::fs::rename(installation.directory().join("away"), &file).unwrap();
     reload(&server, RELOADED);
     assert_eq!(signer(&server, &roots).sha256(), sha256_of(&installation, "tsu-default-4"));
+    // A `key generate` that was killed left a key in the token that the store does not know: the next goes on.
+    installation.run(&["key", "generate", "--profile", "default"]);
+    let database = rusqlite::Connection::open(installation.directory().join("noonmark.db")).unwrap();
+    assert_eq!(database.execute("DELETE FROM keys WHERE name = 'tsu-default-5'", []).unwrap(), 1);
+    assert!(installation.run(&["key", "generate", "--profile", "default"]).contains("generated tsu-default-6"));
     // What the software tier can't tell is not claimed.
     let list: serde_json::Value = serde_json::from_str(&installation.run(&["key", "list", "--json"])).unwrap();
     let key = list["keys"].as_array().unwrap().iter().find(|key| key["state"] == "active").unwrap();

@@ -148,7 +148,8 @@ fn timestamp() -> Result<(), Failed> {
         let output = ca.path(answer);
         let root = installation.root();
         installation
-            .command(&["timestamp", file.to_str().unwrap(), "--server", &url, "--root", root.to_str().unwrap(), "-o"])
+            .command(&["timestamp", file.to_str().unwrap(), "--server", &url, "--root", root.to_str().unwrap()])
+            .arg("-o")
             .arg(&output)
             .args(arguments)
             .env_remove("SSL_CERT_FILE")
@@ -171,7 +172,7 @@ fn timestamp() -> Result<(), Failed> {
     let other = OpensslCa::new();
     let wrong = stamp("4.tsr", &["--server-ca", other.path("root.pem").to_str().unwrap()], &[("SSL_CERT_FILE", root)]);
     assert_eq!(wrong.status.code(), Some(1), "the CA that is named replaces the platform's");
-    assert!(wrong.status.code() == Some(1) && !ca.path("4.tsr").exists());
+    assert!(!ca.path("4.tsr").exists());
     Ok(())
 }
 
