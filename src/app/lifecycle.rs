@@ -173,9 +173,13 @@ impl<'a> Steward<'a> {
         keys.into_iter().find(|key| key.name == name).ok_or_else(|| LifecycleError::NoSuchKey { name: name.to_owned() })
     }
 
-    fn next_name(&self, base: &str) -> Result<String, LifecycleError> {
+    /// A name that no key has or had, in the store or in the token: a verb that was killed may have left one there.
+    fn next_name(&self, token_name: &str, base: &str) -> Result<String, LifecycleError> {
         let keys = self.installation.store.keys()?;
-        let taken = |name: &str| keys.iter().any(|key| key.name == name);
+        let token = Token::open(&self.installation.configuration.token_settings(token_name)?)?;
+        let mut labels: Vec<String> = token.keys()?.into_iter().map(|key| key.label).collect();
+        labels.extend(token.unusable_keys()?.into_iter().map(|key| key.label));
+        let taken = |name: &str| keys.iter().any(|key| key.name == name) || labels.iter().any(|label| label == name);
         let mut number = 1_u32;
         loop {
             let name = format!("{base}-{number}");
@@ -227,7 +231,7 @@ impl<'a> Steward<'a> {
         algorithm: KeyAlgorithm,
     ) -> Result<(KeyRow, KeyInfo), LifecycleError> {
         self.require_profile(profile)?;
-        let name = self.next_name(&format!("tsu-{profile}"))?;
+        let name = self.next_name("service", &format!("tsu-{profile}"))?;
         self.generate("service", &tsu_role(profile), &name, algorithm)
     }
 
@@ -493,7 +497,7 @@ pub(super) fn make_hierarchy(
         steward.attach(&row, &certificate, "certificate-issued")?;
         made.push((row.name, CertificateKind::Tsu, certificate));
     }
-    let ocsp_name = steward.next_name(&format!("ocsp-{ISSUER}"))?;
+    let ocsp_name = steward.next_name("service", &format!("ocsp-{ISSUER}"))?;
     let (row, info) = steward.generate("service", &format!("ocsp:{ISSUER}"), &ocsp_name, algorithm)?;
     let subject_der = name("Noonmark OCSP Responder 1")?.to_der();
     let certificate = steward.issue(CertificateKind::OcspResponder, &subject_der, &info, &issuer, &[])?;

@@ -177,10 +177,7 @@ impl Server {
         let clock = MachineClock::start(
             installation.configuration.clock.settings(),
             Arc::new(move |event: ClockEvent| {
-                match event {
-                    ClockEvent::Lost { .. } | ClockEvent::Stepped { .. } => tracing::warn!(%event, "clock"),
-                    _ => tracing::info!(%event, "clock"),
-                }
+                // The clock logs its events itself, each at its level.
                 clock_events.send(Event::new("clock", json!({ "event": event.to_string() })));
             }),
         )?;

@@ -287,6 +287,10 @@ pub fn make(directory: &Path, plan: &Plan, staging: &Staging) -> Result<Report, 
     write_new(&home.join(FILE_NAME), 0o600, first_text.as_bytes())?;
 
     let installation = Installation::create(Configuration::load(home)?).map_err(SetupError::from)?;
+    // A PIN that is wrong shows before anything is made in a token.
+    for role in ROLES.into_iter().filter(|role| is_existing(plan, role)) {
+        Token::open(&installation.configuration.token_settings(role)?)?;
+    }
     let taken = !installation.store.keys().map_err(InstallationError::from)?.is_empty();
     match (plan.join, taken) {
         (Some(Join), true) => {
@@ -418,6 +422,10 @@ fn token_lines(plan: &Plan, staging: &Staging) -> Result<Vec<TokenLines>, SetupE
         .collect())
 }
 
+fn is_existing(plan: &Plan, role: &str) -> bool {
+    plan.existing_tokens.iter().any(|text| text.starts_with(&format!("{role}=")))
+}
+
 fn make_keys(
     plan: &Plan,
     staging: &Staging,
@@ -425,8 +433,7 @@ fn make_keys(
     home: &Path,
     report: &mut Report,
 ) -> Result<(), SetupError> {
-    let exists = |role: &str| plan.existing_tokens.iter().any(|text| text.starts_with(&format!("{role}=")));
-    for role in ROLES.into_iter().filter(|role| !exists(role)) {
+    for role in ROLES.into_iter().filter(|role| !is_existing(plan, role)) {
         let (pin, so_pin) = (random_pin()?, random_pin()?);
         write_new(&home.join(format!("secrets/{role}.pin")), 0o600, pin.expose_secret().as_bytes())?;
         if plan.tier == TierName::Pkcs11 {

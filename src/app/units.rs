@@ -193,14 +193,16 @@ impl Installation {
             certificates.push(certificate);
         }
         let leaf = leaf.ok_or_else(|| unreadable("its certificate is not in the store".to_owned()))?;
-        let algorithm = token_algorithm(&leaf, padding);
+        let algorithm = token_algorithm(&leaf, padding, uri(&row)?.software_name().is_some());
         let chain = chain::order(&leaf, &certificates).map_err(|error| unreadable(error.to_string()))?;
         Ok(Candidate { row, chain, algorithm, successor_fault: None })
     }
 }
 
 /// The algorithm a unit signs tokens with: the digest is the one its certificate was signed with (CSBR 6.8).
-fn token_algorithm(certificate: &Certificate, padding: RsaPadding) -> SignatureAlgorithm {
+///
+/// The software tier's library signs with an EC key in the curve's own digest alone.
+fn token_algorithm(certificate: &Certificate, padding: RsaPadding, software: bool) -> SignatureAlgorithm {
     let digest = match certificate.signature_algorithm {
         None | Some(SignatureAlgorithm::Ed25519) => None,
         Some(algorithm) => Some(algorithm.digest()),
@@ -210,6 +212,7 @@ fn token_algorithm(certificate: &Certificate, padding: RsaPadding) -> SignatureA
         (KeyAlgorithm::Rsa { .. }, digest) if padding == RsaPadding::Pss => SignatureAlgorithm::RsaPss(digest),
         (KeyAlgorithm::Rsa { .. }, digest) => SignatureAlgorithm::RsaPkcs1(digest),
         (KeyAlgorithm::Ed25519, _) => SignatureAlgorithm::Ed25519,
+        (KeyAlgorithm::EcP256 | KeyAlgorithm::EcP384 | KeyAlgorithm::EcP521, _) if software => own,
         (KeyAlgorithm::EcP256 | KeyAlgorithm::EcP384 | KeyAlgorithm::EcP521, digest) => {
             SignatureAlgorithm::Ecdsa(digest)
         }

@@ -59,6 +59,9 @@ pub struct GenerateArguments {
 
 /// Arguments of `key csr`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  noonmark key csr tsu-default-2 --common-name 'Example TSU 2' --organization 'Example AG' --country DE -o unit.csr\n\nThe CA must set: extendedKeyUsage timeStamping alone, critical; keyUsage digitalSignature; privateKeyUsagePeriod if it can."
+)]
 pub struct CsrArguments {
     /// The key
     pub name: String,
@@ -78,6 +81,9 @@ pub struct CsrArguments {
 
 /// Arguments of `key import-cert`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  cat unit.pem intermediate.pem root.pem > chain.pem\n  noonmark key import-cert tsu-default-2 --certificate chain.pem"
+)]
 pub struct ImportArguments {
     /// The key
     pub name: String,
@@ -102,7 +108,9 @@ pub struct RotateArguments {
 
 /// Arguments of `key destroy`.
 #[derive(Debug, Args)]
-#[command(after_help = "Only a retired, pending or waiting key can be destroyed. There is no way back.")]
+#[command(
+    after_help = "Example:\n  noonmark key destroy tsu-default-1 --yes\n\nOnly a retired, pending or waiting key can be destroyed. There is no way back."
+)]
 pub struct DestroyArguments {
     /// The key
     pub name: String,

@@ -13,32 +13,26 @@ use noonmark::crypto::DigestAlgorithm;
 use noonmark::keys::{Pin, Tier, Token, TokenSelector, TokenSettings};
 use noonmark::tsa::response::{self, Asked, CheckedToken};
 
-use super::support::openssl_ca::{self, OpensslCa, TSU, private_key_usage};
 use super::support::records;
 use super::support::server::{Installation, Server, text};
 use super::support::softhsm;
 use super::support::timestamp::{Outcome, Request, outcome};
 
-const QUERY: &str = "application/timestamp-query";
+pub const QUERY: &str = "application/timestamp-query";
 const ROTATION: &str = "lifecycle::a_successor_takes_over_under_load";
 
 pub fn trials() -> Vec<Trial> {
     let softhsm = softhsm::module().is_some();
-    let openssl = openssl_ca::available();
     vec![
         Trial::test(ROTATION, || softhsm::alone(ROTATION, rotation)).with_ignored_flag(!softhsm),
         Trial::test("lifecycle::the_next_start_switches_too", next_start),
-        Trial::test("lifecycle::a_ca_elsewhere", ca_elsewhere).with_ignored_flag(!openssl),
-        Trial::test("lifecycle::certificates_that_are_refused", refused_certificates).with_ignored_flag(!openssl),
-        Trial::test("lifecycle::a_key_that_is_not_its_certificates", mismatch),
-        Trial::test("lifecycle::the_private_keys_period", period).with_ignored_flag(!openssl),
         Trial::test("lifecycle::profiles_and_callers_change_while_serving", profiles_change),
         Trial::test("lifecycle::a_reload_without_a_ledger_changes_nothing", reload_without_ledger),
     ]
 }
 
 /// Checks a token as a client would, up to these roots.
-fn check(request: &Request, answer: &[u8], roots: &[Certificate]) -> CheckedToken {
+pub fn check(request: &Request, answer: &[u8], roots: &[Certificate]) -> CheckedToken {
     let oid = writer::tlv(writer::OBJECT_IDENTIFIER, &[&request.hash_oid]);
     let algorithm = writer::tlv(writer::SEQUENCE, &[&oid, &request.parameters]);
     let imprint = writer::tlv(writer::SEQUENCE, &[&algorithm, &writer::tlv(writer::OCTET_STRING, &[&request.imprint])]);
@@ -48,25 +42,25 @@ fn check(request: &Request, answer: &[u8], roots: &[Certificate]) -> CheckedToke
     checked
 }
 
-fn certificates(pem: &str) -> Vec<Certificate> {
+pub fn certificates_in(pem: &str) -> Vec<Certificate> {
     pem_decode("CERTIFICATE", pem).unwrap().iter().map(|der| Certificate::from_der(der).unwrap()).collect()
 }
 
-fn root(installation: &Installation) -> Vec<Certificate> {
-    certificates(&std::fs::read_to_string(installation.root()).unwrap())
+pub fn root(installation: &Installation) -> Vec<Certificate> {
+    certificates_in(&std::fs::read_to_string(installation.root()).unwrap())
 }
 
 /// A token from the server, checked; gives its signer's certificate.
-fn signer(server: &Server, roots: &[Certificate]) -> Certificate {
+pub fn signer(server: &Server, roots: &[Certificate]) -> Certificate {
     let request = Request::over(b"x");
     check(&request, &server.stamp(&request.to_der()).body, roots).signer
 }
 
-fn sha256_of(installation: &Installation, key: &str) -> [u8; 32] {
+pub fn sha256_of(installation: &Installation, key: &str) -> [u8; 32] {
     records::key(installation, key).certificate_sha256.unwrap()
 }
 
-fn wait_until(what: &str, server: &Server, done: impl Fn() -> bool) {
+pub fn wait_until(what: &str, server: &Server, done: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !done() {
         assert!(Instant::now() < deadline, "not in 20 s: {what}; log:\n{}", server.log());
@@ -75,16 +69,16 @@ fn wait_until(what: &str, server: &Server, done: impl Fn() -> bool) {
 }
 
 /// Sends SIGHUP and waits until the log tells of a further reload.
-fn reload(server: &Server, word: &str) {
+pub fn reload(server: &Server, word: &str) {
     let before = server.log().matches(word).count();
     server.signal("-HUP");
     wait_until(word, server, || server.log().matches(word).count() > before);
 }
 
-const RELOADED: &str = " reloaded";
+pub const RELOADED: &str = " reloaded";
 const FAILED: &str = "the reload failed";
 
-fn refused(installation: &Installation, arguments: &[&str], reason: &str) {
+pub fn refused(installation: &Installation, arguments: &[&str], reason: &str) {
     let output = installation.noonmark(arguments);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output));
     let said = text(&output);
@@ -312,6 +306,7 @@ fn next_start() -> Result<(), Failed> {
     assert_eq!(records::of_key(&installation, "key-state-changed", "tsu-default-2").len(), 1);
     // A successor may be destroyed before it serves; SIGHUP then changes nothing.
     installation.run(&["key", "rotate"]);
+    assert_eq!(records::state(&installation, "tsu-default-3"), "successor");
     installation.run(&["key", "destroy", "tsu-default-3", "--yes"]);
     reload(&server, RELOADED);
     assert_eq!(signer(&server, &roots).sha256(), sha256_of(&installation, "tsu-default-2"));
@@ -337,6 +332,11 @@ fn next_start() -> Result<(), Failed> {
     std::fs::rename(installation.directory().join("away"), &file).unwrap();
     reload(&server, RELOADED);
     assert_eq!(signer(&server, &roots).sha256(), sha256_of(&installation, "tsu-default-4"));
+    // A `key generate` that was killed left a key in the token that the store does not know: the next goes on.
+    installation.run(&["key", "generate", "--profile", "default"]);
+    let database = rusqlite::Connection::open(installation.directory().join("noonmark.db")).unwrap();
+    assert_eq!(database.execute("DELETE FROM keys WHERE name = 'tsu-default-5'", []).unwrap(), 1);
+    assert!(installation.run(&["key", "generate", "--profile", "default"]).contains("generated tsu-default-6"));
     // What the software tier can't tell is not claimed.
     let list: serde_json::Value = serde_json::from_str(&installation.run(&["key", "list", "--json"])).unwrap();
     let key = list["keys"].as_array().unwrap().iter().find(|key| key["state"] == "active").unwrap();
@@ -345,198 +345,6 @@ fn next_start() -> Result<(), Failed> {
         (&serde_json::Value::Null, &false.into())
     );
     assert!(key["custody_findings"][0].as_str().unwrap().contains("encrypted file"), "{key}");
-    Ok(())
-}
-
-/// `key generate` and `key csr` for a profile; the request stands in the CA's directory as `name.csr`.
-fn request_certificate(installation: &Installation, ca: &OpensslCa, profile: &str, name: &str) {
-    installation.run(&["key", "generate", "--profile", profile]);
-    let output = ca.path(&format!("{name}.csr"));
-    let common_name = format!("Unit {name}");
-    installation.run(&[
-        "key",
-        "csr",
-        name,
-        "--common-name",
-        &common_name,
-        "--organization",
-        "Example AG",
-        "--country",
-        "DE",
-        "-o",
-        output.to_str().unwrap(),
-    ]);
-}
-
-fn ca_elsewhere() -> Result<(), Failed> {
-    let installation = Installation::software();
-    let ca = OpensslCa::new();
-    installation.configure("[tsa.archive]\npolicies = [\"1.2.3.4\"]\n");
-    request_certificate(&installation, &ca, "archive", "tsu-archive-1");
-    let told = ca.openssl(&["req", "-in", "tsu-archive-1.csr", "-noout", "-verify", "-text"]);
-    assert!(told.contains("Time Stamping") && told.contains("CN = Unit tsu-archive-1"), "{told}");
-    let unit = ca.sign("tsu-archive-1", TSU);
-    // Root first, the unit last: the order in the file is nobody's business.
-    let bundle = ca.write("bundle.pem", &[ca.read("root.pem"), ca.read("intermediate.pem"), unit].concat());
-    let import =
-        |name: &str| installation.run(&["key", "import-cert", name, "--certificate", bundle.to_str().unwrap()]);
-    assert!(import("tsu-archive-1").contains("it is active"), "a profile without a key has one at once");
-    let roots = certificates(&ca.read("root.pem"));
-    let server = installation.serve();
-    let stamp = || {
-        let request = Request::over(b"x");
-        check(&request, &server.post("/tsa/archive", QUERY, &request.to_der()).body, &roots).signer.sha256()
-    };
-    assert_eq!(stamp(), sha256_of(&installation, "tsu-archive-1"));
-    assert_eq!(certificates(&server.get("/tsa/archive/certchain").text()).len(), 3);
-
-    request_certificate(&installation, &ca, "archive", "tsu-archive-2");
-    let unit = ca.sign("tsu-archive-2", TSU);
-    ca.write("bundle.pem", &[unit, ca.read("intermediate.pem"), ca.read("root.pem")].concat());
-    assert!(import("tsu-archive-2").contains("it waits as the successor"));
-    assert_eq!(stamp(), sha256_of(&installation, "tsu-archive-1"));
-    reload(&server, RELOADED);
-    assert_eq!(stamp(), sha256_of(&installation, "tsu-archive-2"));
-    let imported = records::of_key(&installation, "certificate-imported", "tsu-archive-2");
-    assert_eq!((&imported[0]["before"], &imported[0]["after"]), (&"pending".into(), &"successor".into()));
-    assert_eq!(records::of_key(&installation, "certificate-requested", "tsu-archive-2").len(), 1);
-    refused(
-        &installation,
-        &["key", "import-cert", "tsu-archive-2", "--certificate", bundle.to_str().unwrap()],
-        "only a pending key takes a certificate",
-    );
-    Ok(())
-}
-
-fn refused_certificates() -> Result<(), Failed> {
-    let installation = Installation::software();
-    let ca = OpensslCa::new();
-    request_certificate(&installation, &ca, "default", "tsu-default-2");
-    let chain = [ca.read("intermediate.pem"), ca.read("root.pem")].concat();
-    let now_s = jiff::Timestamp::now().as_second();
-    let other = ca.issue("other", "/C=DE/O=Example AG/CN=Other", TSU);
-    let sign = |extensions: &str| ca.sign("tsu-default-2", extensions) + &chain;
-    let rows = [
-        (other + &chain, "the certificate is for another key than tsu-default-2"),
-        (sign(&TSU.replace("critical,timeStamping", "timeStamping")), "extendedKeyUsage is not critical"),
-        (
-            sign(&TSU.replace("critical,timeStamping", "critical,timeStamping,codeSigning")),
-            "not exactly id-kp-timeStamping",
-        ),
-        (sign(&TSU.replace("extendedKeyUsage=critical,timeStamping\n", "")), "no extendedKeyUsage"),
-        (sign(&TSU.replace("digitalSignature", "digitalSignature,keyCertSign")), "keyUsage has keyCertSign"),
-        (sign(&TSU.replace("CA:FALSE", "CA:TRUE")), "basicConstraints says cA"),
-        (sign(&format!("{TSU}{}", private_key_usage(now_s - 120, now_s - 60))), "its key's period is"),
-        (ca.sign("tsu-default-2", TSU) + &ca.read("intermediate.pem"), "no certificate at hand issued CN=Intermediate"),
-        (ca.sign("tsu-default-2", TSU), "no certificate at hand issued CN=Unit tsu-default-2"),
-        ("rubbish".to_owned(), "no PEM block with the label \"CERTIFICATE\""),
-    ];
-    for (pem, reason) in rows {
-        let path = ca.write("import.pem", &pem);
-        refused(
-            &installation,
-            &["key", "import-cert", "tsu-default-2", "--certificate", path.to_str().unwrap()],
-            reason,
-        );
-        assert_eq!(records::state(&installation, "tsu-default-2"), "pending", "{reason}");
-    }
-    refused(&installation, &["key", "import-cert", "tsu-default-2", "--certificate", "/nowhere.pem"], "/nowhere.pem: ");
-    assert!(records::events(&installation, "certificate-imported").is_empty());
-    refused(&installation, &["key", "generate", "--profile", "nobody"], "add [tsa.nobody] first");
-    Ok(())
-}
-
-/// Starts a server that must end by itself, and gives what it says.
-fn refuses_to_serve(installation: &Installation) -> String {
-    let mut server = installation.spawn(&[]);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while server.is_running() {
-        assert!(Instant::now() < deadline, "it serves; log:\n{}", server.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    server.log()
-}
-
-fn mismatch() -> Result<(), Failed> {
-    let installation = Installation::software();
-    installation.run(&["key", "rotate"]);
-    let database = rusqlite::Connection::open(installation.directory().join("noonmark.db")).unwrap();
-    let good: Vec<u8> = database
-        .query_row("SELECT certificate_sha256 FROM keys WHERE name = 'tsu-default-1'", [], |row| row.get(0))
-        .unwrap();
-    installation.run(&["key", "destroy", "tsu-default-2", "--yes"]);
-    database
-        .execute(
-            "UPDATE keys SET certificate_sha256 = (SELECT certificate_sha256 FROM keys WHERE name = 'tsu-default-2') \
-             WHERE name = 'tsu-default-1'",
-            [],
-        )
-        .unwrap();
-    let log = refuses_to_serve(&installation);
-    assert!(log.contains("the key in the token and its certificate do not belong together"), "{log}");
-    assert!(log.contains("tsu-default-1"), "{log}");
-    let checked = installation.noonmark(&["check"]);
-    assert_eq!(checked.status.code(), Some(1));
-    assert!(text(&checked).contains("FAILED") && text(&checked).contains("was the token"), "{}", text(&checked));
-    let stopped = records::events(&installation, "server-stopped");
-    let failure = stopped.last().unwrap()["failure"].as_str().unwrap().to_owned();
-    assert!(failure.contains("do not belong together"), "{failure}");
-
-    database.execute("UPDATE keys SET certificate_sha256 = ?1 WHERE name = 'tsu-default-1'", [good]).unwrap();
-    let server = installation.serve();
-    signer(&server, &root(&installation));
-    assert!(records::events(&installation, "ended-without-stopping").is_empty(), "a refused start ends in good order");
-    assert!(server.stop());
-    // The key is not in the token any more: somebody gave it another one.
-    let keys = installation.directory().join("keys/service");
-    for entry in std::fs::read_dir(&keys).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.display().to_string().contains("tsu-default-1") {
-            std::fs::remove_file(entry).unwrap();
-        }
-    }
-    let log = refuses_to_serve(&installation);
-    assert!(log.contains("there is no key") && log.contains("tsu-default-1"), "{log}");
-    Ok(())
-}
-
-fn period() -> Result<(), Failed> {
-    let installation = Installation::software();
-    installation.reconfigure("[tsa.default]", "[tsa.short]\npolicies = [\"1.2.3\"]\n\n[tsa.default]");
-    let ca = OpensslCa::new();
-    request_certificate(&installation, &ca, "short", "tsu-short-1");
-    let now_s = jiff::Timestamp::now().as_second();
-    let ends_s = now_s + 6;
-    let unit = ca.sign("tsu-short-1", &format!("{TSU}{}", private_key_usage(now_s - 60, ends_s)));
-    let bundle = ca.write("bundle.pem", &[unit, ca.read("intermediate.pem"), ca.read("root.pem")].concat());
-    installation.run(&["key", "import-cert", "tsu-short-1", "--certificate", bundle.to_str().unwrap()]);
-    let server = installation.serve();
-    let profile = |name: &str| {
-        let report = server.get("/readyz").json();
-        let checks = report["checks"].as_array().unwrap().clone();
-        checks.into_iter().find(|check| check["name"] == format!("profile {name}")).unwrap()
-    };
-    let warned = profile("short");
-    let reason = warned["reason"].as_str().unwrap();
-    assert_eq!(warned["state"], "warning");
-    assert!(reason.starts_with("key tsu-short-1 may sign for 0 more days"), "{reason}");
-    assert_eq!(profile("default")["state"], "ok");
-    let listed: serde_json::Value =
-        serde_json::from_slice(&installation.noonmark(&["check", "--json"]).stdout).unwrap();
-    let listed = listed.as_array().unwrap().iter().find(|check| check["name"] == "profile short").unwrap().clone();
-    assert_eq!(listed["state"], "warning", "{listed}");
-    let request = Request::over(b"x").to_der();
-    assert!(matches!(outcome(&server.post("/tsa/short", QUERY, &request).body), Outcome::Granted(_)));
-    // While it serves: no token once the period is over, and readiness says so.
-    wait_until("the period's end", &server, || jiff::Timestamp::now().as_second() > ends_s);
-    assert!(matches!(outcome(&server.post("/tsa/short", QUERY, &request).body), Outcome::Refused(_)));
-    assert_eq!(profile("short")["state"], "failed");
-    assert!(matches!(outcome(&server.stamp(&request).body), Outcome::Granted(_)), "the other profile is not concerned");
-    assert!(server.stop());
-    // At a start with nothing else to serve: refused, with the period.
-    installation.reconfigure("[tsa.default]", "[tsa.short2]");
-    let log = refuses_to_serve(&installation);
-    let until = jiff::Timestamp::from_second(ends_s).unwrap().to_string();
-    assert!(log.contains("its key's period is") && log.contains(&until), "{log}");
     Ok(())
 }
 

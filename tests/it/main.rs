@@ -5,6 +5,8 @@
 
 use libtest_mimic::{Arguments, Trial};
 
+mod certificates;
+mod cli;
 mod clients;
 mod clock;
 mod documentation;
@@ -16,6 +18,7 @@ mod lifecycle;
 mod protocol;
 mod store;
 mod support;
+mod tls;
 
 fn main() -> std::process::ExitCode {
     if let Some(code) = support::softhsm::enter() {
@@ -30,6 +33,9 @@ fn main() -> std::process::ExitCode {
     trials.extend(clock::trials());
     trials.extend(protocol::trials());
     trials.extend(lifecycle::trials());
+    trials.extend(certificates::trials());
+    trials.extend(cli::trials());
+    trials.extend(tls::trials());
     trials.extend(documentation::trials());
     trials.extend(clients::trials());
     trials.extend(faults::trials());
