@@ -154,14 +154,13 @@ impl Committer {
         self.measures.commit_seconds.record(began.elapsed());
         match appended {
             Ok(()) => {
-                let mut number = self.end.number;
+                let first = self.end.number + 1;
                 self.end = end;
                 let count = u32::try_from(completions.len()).unwrap_or(u32::MAX);
                 self.measures.rows.increment(u64::from(count));
                 self.measures.groups.increment(1);
                 self.measures.group_rows.record(f64::from(count));
-                for done in completions {
-                    number += 1;
+                for (number, done) in (first..).zip(completions) {
                     release(done, Ok(Recorded { number }));
                 }
             }
