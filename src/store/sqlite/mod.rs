@@ -16,7 +16,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
-use checkpoint::Checkpointer;
+use checkpoint::{Checkpointer, Wal};
 
 mod embedded {
     refinery::embed_migrations!("src/store/migrations/sqlite");
@@ -40,6 +40,7 @@ pub(super) struct Shared {
     /// The device and inode that were opened.
     file: (u64, u64),
     writer: Mutex<Connection>,
+    wal: Wal,
 }
 
 impl Shared {
@@ -104,7 +105,12 @@ fn connect(path: &Path, further: OpenFlags) -> Result<Connection, StoreError> {
 impl SqliteStore {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
-        let shared = Arc::new(Shared { path: path.to_owned(), file: identity(path)?, writer: Mutex::new(connection) });
+        let shared = Arc::new(Shared {
+            path: path.to_owned(),
+            file: identity(path)?,
+            writer: Mutex::new(connection),
+            wal: Wal::of(path),
+        });
         let checkpointer = Checkpointer::start(&shared)?;
         Ok(Self { shared, _checkpointer: checkpointer })
     }

@@ -59,11 +59,6 @@ impl Installation {
         self.directory.join("certificates/root.pem")
     }
 
-    /// The issuing CA's certificate, PEM.
-    pub fn issuing(&self) -> PathBuf {
-        self.directory.join("certificates/issuing.pem")
-    }
-
     /// Appends to noonmark.toml.
     pub fn configure(&self, text: &str) {
         let path = self.directory.join("noonmark.toml");
