@@ -131,7 +131,11 @@ pub(super) fn two_servers_ordered() -> Result<(), Failed> {
     let mut clients = pair.servers.each_ref().map(|server| Client::new(server.port, ORDERED));
     let mut last_us = 0;
     for round in 0..300 {
-        let Ending::Answered(response) = clients[round % 2].ask(&request) else { panic!("no answer") };
+        let asked = std::time::Instant::now();
+        let response = match clients[round % 2].ask(&request) {
+            Ending::Answered(response) => response,
+            other => panic!("round {round}: {other:?} after {:?}", asked.elapsed()),
+        };
         let read = token(&response.body);
         assert!(read.ordering);
         assert!(read.gen_time_us > last_us, "round {round}: {} after {last_us}", read.gen_time_us);
