@@ -92,8 +92,9 @@ impl Pair {
         let pin = first.directory().join("secrets/service.pin");
         let service = format!("service=noonmark-service:{}", pin.display());
         let second = Installation::new(&["--join", "--database", &cluster.url(), "--use-token", &service]);
-        let conf = first.directory().join("softhsm2.conf");
-        second.configure(&format!("[module_environment]\nSOFTHSM2_CONF = \"{}\"\n", conf.display()));
+        // `init` takes SoftHSM's configuration from its environment, which here is the test process' own.
+        let inherited = std::env::var("SOFTHSM2_CONF").unwrap();
+        second.reconfigure(&inherited, &first.directory().join("softhsm2.conf").display().to_string());
         let two = second.serve();
         Self { servers: [one, two], first, _second: second, _cluster: cluster }
     }
