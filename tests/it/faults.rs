@@ -72,6 +72,15 @@ fn assert_refuses(server: &Server, bit: FailureBit) {
     assert_eq!(ask(server), Outcome::Refused(bit), "log:\n{}", server.log());
 }
 
+/// Waits until a server that can't serve has ended.
+fn wait_for_end(server: &mut Server) {
+    let deadline = Instant::now() + PATIENCE;
+    while server.is_running() {
+        assert!(Instant::now() < deadline, "the server runs on; log:\n{}", server.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Waits until `/readyz` is 503 and the check `name` has failed for a reason that holds `part`; gives the reason.
 fn wait_for_reason(server: &Server, name: &str, part: &str) -> String {
     let deadline = Instant::now() + PATIENCE;

@@ -92,8 +92,9 @@ impl Pair {
         let pin = first.directory().join("secrets/service.pin");
         let service = format!("service=noonmark-service:{}", pin.display());
         let second = Installation::new(&["--join", "--database", &cluster.url(), "--use-token", &service]);
-        let conf = first.directory().join("softhsm2.conf");
-        second.configure(&format!("[module_environment]\nSOFTHSM2_CONF = \"{}\"\n", conf.display()));
+        // `init` takes SoftHSM's configuration from its environment, which here is the test process' own.
+        let inherited = std::env::var("SOFTHSM2_CONF").unwrap();
+        second.reconfigure(&inherited, &first.directory().join("softhsm2.conf").display().to_string());
         let two = second.serve();
         Self { servers: [one, two], first, _second: second, _cluster: cluster }
     }
@@ -131,7 +132,11 @@ pub(super) fn two_servers_ordered() -> Result<(), Failed> {
     let mut clients = pair.servers.each_ref().map(|server| Client::new(server.port, ORDERED));
     let mut last_us = 0;
     for round in 0..300 {
-        let Ending::Answered(response) = clients[round % 2].ask(&request) else { panic!("no answer") };
+        let asked = std::time::Instant::now();
+        let response = match clients[round % 2].ask(&request) {
+            Ending::Answered(response) => response,
+            other => panic!("round {round}: {other:?} after {:?}", asked.elapsed()),
+        };
         let read = token(&response.body);
         assert!(read.ordering);
         assert!(read.gen_time_us > last_us, "round {round}: {} after {last_us}", read.gen_time_us);

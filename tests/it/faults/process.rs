@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Failed;
 
 use super::proof::Ledger;
-use super::{PATIENCE, ask, installation};
+use super::{PATIENCE, ask, installation, wait_for_end};
 use crate::support::load::{Ending, Load};
 use crate::support::server::Server;
 use crate::support::timestamp::{Outcome, Request};
@@ -164,11 +164,7 @@ pub(super) fn second_server() -> Result<(), Failed> {
     let installation = installation(&[]);
     let server = installation.serve();
     let mut second = installation.spawn(&[]);
-    let deadline = Instant::now() + PATIENCE;
-    while second.is_running() {
-        assert!(Instant::now() < deadline, "a second server runs on the same directory");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_for_end(&mut second);
     assert!(second.log().contains("another `noonmark serve` works on this installation"), "{}", second.log());
     let mut client = crate::support::load::Client::new(server.port, "/tsa");
     assert!(matches!(client.ask(&Request::over(b"x").to_der()), Ending::Answered(response) if response.status == 200));

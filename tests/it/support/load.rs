@@ -1,7 +1,7 @@
 //! A load of timestamp requests on kept connections that keeps count of every answer.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,6 +15,7 @@ use super::http::Response;
 use super::timestamp::{Outcome, Request, outcome, token};
 
 /// How a request ended.
+#[derive(Debug)]
 pub enum Ending {
     /// A whole HTTP response.
     Answered(Response),
@@ -53,6 +54,8 @@ impl Client {
         let mut chunk = [0; 8_192];
         loop {
             match stream.read(&mut chunk) {
+                // A child of this process that ends interrupts a read that has a timeout.
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Ok(0) | Err(_) => return Ending::Unanswered(sent),
                 Ok(count) => raw.extend_from_slice(&chunk[..count]),
             }

@@ -272,6 +272,8 @@ pub fn read_response(stream: &mut TcpStream) -> Option<Response> {
         match stream.read(&mut chunk) {
             Ok(0) => break,
             Ok(count) => raw.extend_from_slice(&chunk[..count]),
+            // A child of this process that ends interrupts a read that has a timeout.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(_) if Response::parse(&raw).is_some() => break,
             Err(_) => return None,
         }
