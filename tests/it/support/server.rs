@@ -168,10 +168,6 @@ impl Server {
         self.wait_for(limit, "ready", |response| response.status == 200);
     }
 
-    pub fn wait_until_not_ready(&self, limit: Duration) {
-        self.wait_for(limit, "not ready", |response| response.status == 503);
-    }
-
     fn wait_for(&self, limit: Duration, what: &str, wanted: impl Fn(&Response) -> bool) {
         let deadline = Instant::now() + limit;
         let mut last = None;
