@@ -169,7 +169,11 @@ impl Committer {
                 self.measures.refused.increment(u64::try_from(completions.len()).unwrap_or(u64::MAX));
                 tracing::error!(records = completions.len(), %reason, "a group of records was not committed; its answers are refused");
                 let refusal = LedgerError::NotCommitted { reason: reason.clone() };
+                // Down first: who hears of this refusal must not be told that the ledger is up.
+                let waiting = self.queue.set_down(reason.clone());
                 completions.into_iter().for_each(|done| release(done, Err(refusal.clone())));
+                let refusal = LedgerError::Down { reason: reason.clone() };
+                waiting.into_iter().for_each(|waiting| release(waiting.done, Err(refusal.clone())));
                 // A lease that is lost means another process writes this chain: this one takes a new lease.
                 let lost = matches!(error, AppendError::LeaseLost);
                 self.recover_with(reason, lost);
