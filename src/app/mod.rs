@@ -1,7 +1,7 @@
 //! The only wiring: builds the rooms from the configuration, runs and stops the server.
 //!
 //! Owns: opening an installation ([`Installation`]), making one ([`setup`]), keys' lives ([`lifecycle`]),
-//! what serving needs and whether it is there ([`serving`], [`readiness`]), signals.
+//! what serving needs and whether it is there (`serving`, `readiness`), signals.
 //! Does not own: anything that one room can do alone.
 
 pub mod checks;

@@ -5,7 +5,7 @@
 //! (chronyd or its like does that; Noonmark never adjusts it), what a refusal looks like on the wire (`tsa`), or
 //! the audit trail (events go to the closure that `app` hands in).
 //!
-//! Enter by [`MachineClock::start`] and [`Clock::read`]; [`detect`] picks a source; [`ManualClock`] is for tests.
+//! Enter by [`MachineClock::start`] and [`Clock::read`]; [`detect()`] picks a source; [`ManualClock`] is for tests.
 //!
 //! How it hangs together: a thread of its own (`machine`) asks the source; `guard` decides what an answer means
 //! and what becomes known of it ([`ClockEvent`]); what a reading needs is handed over without a lock (`published`),

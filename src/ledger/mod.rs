@@ -1,7 +1,7 @@
 //! What was signed, when, by which key, for whom: recorded before it leaves the house.
 //!
 //! Owns: the records' canonical octets and the hash chain ([`canonical`]), group commit ([`Ledger`]), the proof that a
-//! chain is whole ([`verify`]). Does not own: tables and SQL (see `store`).
+//! chain is whole ([`verify()`]). Does not own: tables and SQL (see `store`).
 //! Enter by [`Ledger::start`] and [`Ledger::submit`].
 
 pub mod canonical;

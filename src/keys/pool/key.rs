@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 use crate::crypto::{PublicKey, SignatureAlgorithm};
 use crate::keys::error::KeyError;
@@ -61,6 +62,24 @@ pub(super) struct Key {
     pub(super) number: u64,
     pub(super) spec: KeySpec,
     pub(super) measures: KeyMeasures,
+    /// When a signature of this key was last verified, in milliseconds since the pool's own beginning of time.
+    verified_at_ms: AtomicU64,
+}
+
+/// At least this often a signature is verified before it is used. A module that starts to sign with another key without
+/// an error is noticed by then; verifying each one would cost as much again as making it.
+const VERIFY_EVERY_MS: u64 = 250;
+
+impl Key {
+    /// Whether a signature is due to be verified; the caller that hears yes does it.
+    pub(super) fn is_verification_due(&self) -> bool {
+        static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+        // One more than the time, so that the first signature is verified as well.
+        let now_ms = u64::try_from(BEGINNING.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        let last_ms = self.verified_at_ms.load(Ordering::Relaxed);
+        let due = last_ms == 0 || now_ms - last_ms.min(now_ms) >= VERIFY_EVERY_MS;
+        due && self.verified_at_ms.compare_exchange(last_ms, now_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
 }
 
 /// The next key's number.
@@ -93,7 +112,7 @@ impl KeySet {
             }
             let measures = KeyMeasures::new(&settings.name, &spec.name);
             let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
-            keys.push(Arc::new(Key { number, spec, measures }));
+            keys.push(Arc::new(Key { number, spec, measures, verified_at_ms: AtomicU64::new(0) }));
         }
         Ok(Self(keys))
     }

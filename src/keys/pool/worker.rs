@@ -109,6 +109,18 @@ pub(super) fn start(shared: &Arc<Shared>, seat: &Arc<Seat>, station: Station) ->
         .map_err(KeyError::Thread)
 }
 
+/// The signature, verified under the certificate's key if that is due.
+fn verified(key: &Key, message: &[u8], value: Vec<u8>) -> Result<Vec<u8>, SignError> {
+    if key.is_verification_due() && key.spec.public_key.verify(key.spec.algorithm, message, &value).is_err() {
+        let reason = format!(
+            "a signature of the key {:?} does not verify under its certificate: the token signs with another key",
+            key.spec.name
+        );
+        return Err(SignError::TokenLost { reason: reason.into() });
+    }
+    Ok(value)
+}
+
 struct Worker {
     shared: Arc<Shared>,
     seat: Arc<Seat>,
@@ -144,7 +156,7 @@ impl Worker {
 
     fn serve(&mut self, key: &Arc<Key>, message: &[u8], since: Instant) -> Result<(), GivenUp> {
         let result = match &mut self.station {
-            Some(station) => station.sign(key, message),
+            Some(station) => station.sign(key, message).and_then(|value| verified(key, message, value)),
             None => Err(SignError::Stopped),
         };
         let Some(done) = self.seat.finish()? else { return Ok(()) };
