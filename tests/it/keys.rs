@@ -62,6 +62,7 @@ pub fn trials() -> Vec<Trial> {
         faulty("keys::a_lost_device_is_recovered", recovery::device_error),
         faulty("keys::a_single_failure_fails_its_job_only", recovery::single_failure),
         faulty("keys::a_swapped_key_never_serves", recovery::swapped_after_loss),
+        faulty("keys::a_silent_swap_is_noticed", recovery::swapped_silently),
     ]
 }
 

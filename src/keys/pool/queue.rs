@@ -28,6 +28,12 @@ pub(super) const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// enough that a thread which falls idle meanwhile does not wait long.
 const BATCH: usize = 16;
 
+/// A second thread is woken for jobs that would keep the first one busy for longer than this. Below it the wake-up, and
+/// the threads' meeting in the module's own locks, cost more than they save.
+const WORTH_WAKING: Duration = Duration::from_millis(1);
+/// From this long a signature on, every job that waits is worth a thread of its own.
+const SLOW_SIGNATURE: Duration = Duration::from_micros(200);
+
 /// Which queue a job waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lane {
@@ -88,6 +94,8 @@ pub(super) struct Shared {
     pub(super) watch: Condvar,
     /// Counts the token's losses: a thread of an earlier epoch ends.
     pub(super) epoch: AtomicU64,
+    /// How long a signature took of late, in nanoseconds, a moving mean.
+    signature_ns: AtomicU64,
     /// Held during an exchange of keys.
     pub(super) exchange: Mutex<()>,
 }
@@ -134,6 +142,7 @@ impl Shared {
             state: Mutex::new(state),
             watch: Condvar::new(),
             epoch: AtomicU64::new(0),
+            signature_ns: AtomicU64::new(0),
             exchange: Mutex::new(()),
         })
     }
@@ -229,12 +238,31 @@ impl Shared {
             return Err(SubmitError::Full);
         }
         queue.push_back(job);
-        let seat = state.wake_for(lane);
+        let seat = if lane == Lane::Bulk || self.is_worth_waking(state) { state.wake_for(lane) } else { None };
         drop(guard);
         if let Some(seat) = seat {
             seat.wake.notify_one();
         }
         Ok(())
+    }
+
+    /// Whether what waits is too much for the threads at work.
+    fn is_worth_waking(&self, state: &State) -> bool {
+        let at_work = state.seats.iter().flatten().count().saturating_sub(state.idle.len());
+        if at_work == 0 {
+            return true;
+        }
+        let signature = Duration::from_nanos(self.signature_ns.load(Ordering::Relaxed));
+        let waiting = u32::try_from(state.interactive.len()).unwrap_or(u32::MAX);
+        let bound = WORTH_WAKING.saturating_mul(u32::try_from(at_work).unwrap_or(u32::MAX));
+        signature >= SLOW_SIGNATURE || signature.saturating_mul(waiting) > bound
+    }
+
+    /// Takes note of how long a signature took. Threads that meet here lose one of their notes, which does no harm.
+    pub(super) fn note_signature(&self, took: Duration) {
+        let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let mean_ns = self.signature_ns.load(Ordering::Relaxed);
+        self.signature_ns.store(mean_ns - mean_ns / 8 + took_ns / 8, Ordering::Relaxed);
     }
 
     /// What the thread at `seat` does next; waits until there is something.

@@ -141,7 +141,9 @@ impl Supervisor {
             wrecks.push((seat, wreck, lost));
         }
         let lost = state.lost;
-        let woken = if wrecks.is_empty() { Vec::new() } else { state.wake_all() };
+        // Also where jobs wait behind a call that hangs and is not given up yet.
+        let is_work = !state.interactive.is_empty() || !state.bulk.is_empty();
+        let woken = if is_work || !wrecks.is_empty() { state.wake_all() } else { Vec::new() };
         let epoch = self.shared.epoch.load(Ordering::Acquire);
         let serving = matches!(state.phase, Phase::Ready);
         drop(state);

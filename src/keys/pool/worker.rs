@@ -163,7 +163,9 @@ impl Worker {
         match result {
             Ok(value) => {
                 key.measures.ok.increment(1);
-                key.measures.seconds.record(since.elapsed());
+                let took = since.elapsed();
+                self.shared.note_signature(took);
+                key.measures.seconds.record(took);
                 self.shared.complete(key, done, Ok(value));
                 Ok(())
             }

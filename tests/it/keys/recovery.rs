@@ -276,6 +276,24 @@ pub fn single_failure() -> Result<(), Failed> {
     Ok(())
 }
 
+/// No call fails, the module just signs with another key: the next signature that is verified ends it.
+pub fn swapped_silently() -> Result<(), Failed> {
+    let house = faulty_house("silent");
+    house.key("other", KeyAlgorithm::EcP256);
+    let (pool, _) = pkcs11_pool(&house);
+    sign_once(&pool)?;
+    softhsm::fault("swap");
+    let began = std::time::Instant::now();
+    until("a signature to be refused", || sign_once(&pool).is_err());
+    assert!(began.elapsed() < Duration::from_secs(2), "noticed after {:?}", began.elapsed());
+    until("the reason to be told", || recovering_reason(&pool).is_some_and(|reason| reason.contains("another key")));
+    softhsm::fault("ok");
+    until_ready(&pool);
+    sign_once(&pool)?;
+    pool.stop();
+    Ok(())
+}
+
 pub fn swapped_after_loss() -> Result<(), Failed> {
     let house = faulty_house("swap");
     house.key("other", KeyAlgorithm::EcP256);
