@@ -24,7 +24,8 @@ const ON_BOTH: [(&str, Test); 6] = [
     ("a_chain_is_verified_while_it_grows", tampering::growing),
 ];
 
-const ON_SQLITE: [(&str, Test); 6] = [
+const ON_SQLITE: [(&str, Test); 7] = [
+    ("a_long_reader_holds_nothing_up", faults::long_reader),
     ("a_locked_store_is_down_and_comes_back", faults::locked),
     ("a_changed_servers_row_starts_a_new_chain", faults::changed_row),
     ("a_full_queue_is_told", commits::full),

@@ -316,7 +316,7 @@ impl SqliteWriter {
     /// Appends rows after `before`, in one transaction.
     pub(crate) fn append(&self, before: ChainEnd, rows: &[LedgerRow], end: ChainEnd) -> Result<(), AppendError> {
         self.shared.check_in_place().map_err(AppendError::Refused)?;
-        self.shared.wal.wait_if_too_long();
+        self.shared.wal.before_write(&self.shared.writer);
         let mut writer = self.shared.writer();
         let refused = |error| AppendError::Refused(self.shared.error(error));
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;

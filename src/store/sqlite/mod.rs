@@ -109,7 +109,7 @@ impl SqliteStore {
             path: path.to_owned(),
             file: identity(path)?,
             writer: Mutex::new(connection),
-            wal: Wal::of(path),
+            wal: Wal::open(path)?,
         });
         let checkpointer = Checkpointer::start(&shared)?;
         Ok(Self { shared, _checkpointer: checkpointer })

@@ -11,7 +11,7 @@ use crate::store::{Backend, token};
 /// Longer than the writer waits for another process' lock.
 const HOLD: Duration = Duration::from_secs(7);
 
-fn wait_until(what: &str, limit: Duration, holds: impl Fn() -> bool) {
+fn wait_until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + limit;
     while !holds() {
         assert!(Instant::now() < deadline, "not {what} within {limit:?}");
@@ -85,4 +85,39 @@ pub fn two_ledgers(backend: &Backend) {
     let report = verify(&store, |_, _| {}).unwrap();
     assert!(report.is_intact(), "{report}");
     assert_eq!(report.chains.iter().map(|chain| chain.records).collect::<Vec<_>>(), [3, 1]);
+}
+
+/// A backup by another process holds the log for as long as it reads: commits go on, and the log is brought down after it.
+pub fn long_reader(backend: &Backend) {
+    let store = backend.store();
+    let ledger = start(&store);
+    ledger.record_event(event(0)).unwrap();
+    let reader = rusqlite::Connection::open(backend.file()).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM ledger").unwrap();
+    let log = backend.directory().join("noonmark.db-wal");
+    let size = || std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
+    let mut n = 0;
+    let mut slowest = Duration::ZERO;
+    let mut write = || {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let began = Instant::now();
+        for _ in 0..100 {
+            n += 1;
+            let mut record = token(n);
+            record.token = Some(vec![0x5a; 3_000]);
+            ledger.submit(Lane::Interactive, Record::Token(record), super::tell(&sender)).unwrap();
+        }
+        assert!((0..100).all(|_| receiver.recv().unwrap().is_ok()));
+        slowest = slowest.max(began.elapsed());
+    };
+    while size() < 80 << 20 {
+        write();
+    }
+    reader.execute_batch("COMMIT").unwrap();
+    wait_until("brought down", Duration::from_secs(10), || {
+        write();
+        size() < 48 << 20
+    });
+    assert!(slowest < Duration::from_secs(3), "a reader held a commit up for {slowest:?}");
+    assert!(ledger.is_up());
 }
