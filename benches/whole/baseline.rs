@@ -6,12 +6,17 @@ use std::time::{Duration, Instant};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use noonmark::config::Configuration;
 use noonmark::crypto::DigestAlgorithm;
-use noonmark::keys::{KeyUri, Token};
 
 use super::process;
 
+/// The key that a bare signature is made with.
+pub(crate) struct BareKey {
+    pub(crate) label: &'static str,
+    pub(crate) is_rsa: bool,
+}
+
 /// CPU of one bare signature by the installation's TSU key: `Session::sign` and nothing else, one thread.
-pub(crate) fn bare_signature(directory: &Path, uri: &str, duration: Duration) -> Duration {
+pub(crate) fn bare_signature(directory: &Path, key: &BareKey, duration: Duration) -> Duration {
     use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
     use cryptoki::mechanism::Mechanism;
     use cryptoki::object::{Attribute, ObjectClass};
@@ -31,35 +36,25 @@ pub(crate) fn bare_signature(directory: &Path, uri: &str, duration: Duration) ->
     let session = module.open_ro_session(slot).expect("a session");
     let pin = std::fs::read_to_string(directory.join("secrets/service.pin")).expect("a PIN");
     drop(session.login(UserType::User, Some(&cryptoki::types::AuthPin::from(pin))));
-    let name = uri.split("object=").nth(1).and_then(|rest| rest.split([';', '?']).next()).expect("an object");
-    let key = session
-        .find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(name.as_bytes().to_vec())])
+    let object = session
+        .find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(key.label.as_bytes().to_vec())])
         .expect("a search")[0];
-    let is_rsa = configuration_is_rsa(directory, uri);
     let digest = DigestAlgorithm::Sha256.digest(b"noonmark");
     let info =
         [&[0x30, 0x31, 0x30, 0x0d, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0, 4, 0x20][..], digest.as_ref()]
             .concat();
     let (mechanism, input) =
-        if is_rsa { (Mechanism::RsaPkcs, info) } else { (Mechanism::Ecdsa, digest.as_ref().to_vec()) };
+        if key.is_rsa { (Mechanism::RsaPkcs, info) } else { (Mechanism::Ecdsa, digest.as_ref().to_vec()) };
     let began = Instant::now();
     let before = process::thread_cpu();
     let mut count = 0_u32;
     while began.elapsed() < duration {
         for _ in 0..16 {
-            session.sign(&mechanism, key, &input).expect("a signature");
+            session.sign(&mechanism, object, &input).expect("a signature");
             count += 1;
         }
     }
     (process::thread_cpu() - before) / count
-}
-
-fn configuration_is_rsa(directory: &Path, uri: &str) -> bool {
-    let configuration = Configuration::load(directory).expect("a configuration");
-    let token = Token::open(&configuration.token_settings("service").expect("settings")).expect("the token");
-    let uri: KeyUri = uri.parse().expect("a URI");
-    let signer = token.find(&uri).expect("the key");
-    matches!(signer.public_key().algorithm(), noonmark::crypto::KeyAlgorithm::Rsa { .. })
 }
 
 /// The 99th percentile, in microseconds, of a bare actix POST that returns as many octets as a token.

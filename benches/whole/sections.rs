@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::baseline;
+use super::baseline::{self, BareKey};
 use super::process;
 use super::setup::{self, Server};
 use super::wrk;
@@ -40,11 +40,11 @@ struct Pairs {
 }
 
 /// Interleaves bare signatures with the server under load.
-fn pairs(directory: &Path, server: &Server, uri: &str, connections: u32) -> Pairs {
+fn pairs(directory: &Path, server: &Server, key: &BareKey, connections: u32) -> Pairs {
     let (mut bare, mut own, mut rate, mut p99, mut used) = (vec![], vec![], vec![], vec![], vec![]);
     wrk::run(&server.url(), connections, 1);
     for _ in 0..PAIRS {
-        bare.push(micros(baseline::bare_signature(directory, uri, Duration::from_secs(2))));
+        bare.push(micros(baseline::bare_signature(directory, key, Duration::from_secs(2))));
         let before = process::cpu(server.child.id());
         let run = wrk::run(&server.url(), connections, SECONDS);
         let cpu = process::cpu(server.child.id()) - before;
@@ -80,16 +80,14 @@ fn row(report: &mut String, name: &str, connections: u32, pairs: &Pairs) {
     eprintln!("{name}, {connections} connections: bare {:.1}, server {:.1} µs", pairs.bare_us, pairs.server_us);
 }
 
-fn key_uri(directory: &Path) -> String {
+fn noonmark(directory: &Path, arguments: &[&str]) {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_noonmark"))
-        .args(["key", "list", "--json", "--dir"])
+        .args(arguments)
+        .arg("--dir")
         .arg(directory)
         .output()
-        .expect("noonmark key list");
-    let list: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let keys = list["keys"].as_array().expect("keys");
-    let key = keys.iter().find(|key| key["role"] == "tsu:default").expect("the TSU's key");
-    key["uri"].as_str().expect("a URI").to_owned()
+        .expect("noonmark");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Fills the ledger with tokens and watches memory and the write-ahead log.
@@ -138,12 +136,16 @@ pub(crate) fn run() -> String {
     );
     let mut notes = String::new();
     let directory = setup::init("p256", &[]);
-    let uri = key_uri(&directory);
+    let p256 = BareKey { label: "tsu-default-1", is_rsa: false };
+    // A module sees the keys that were there when it was loaded: the RSA key of the bare signatures is made now, and is of
+    // the same kind and in the same token as the one that the server signs with later.
+    noonmark(&directory, &["key", "generate", "--profile", "default", "--algorithm", "rsa3072"]);
+    let rsa = BareKey { label: "tsu-default-2", is_rsa: true };
     if wanted("sqlite") {
         let server = Server::start(&directory);
         fill(&mut notes, &directory, &server);
         for connections in [64, 8, 1, 256] {
-            row(&mut report, "P-256, SQLite", connections, &pairs(&directory, &server, &uri, connections));
+            row(&mut report, "P-256, SQLite", connections, &pairs(&directory, &server, &p256, connections));
         }
         let post = baseline::bare_post_p99_us(8, SECONDS);
         let commit = baseline::eight_row_commit_p99_us();
@@ -156,16 +158,9 @@ pub(crate) fn run() -> String {
         .expect("a String takes everything");
     }
     if wanted("rsa") {
-        // The module of this process reads the first installation's tokens: the RSA key is made there.
-        let rotated = std::process::Command::new(env!("CARGO_BIN_EXE_noonmark"))
-            .args(["key", "rotate", "--algorithm", "rsa3072", "--dir"])
-            .arg(&directory)
-            .output()
-            .expect("noonmark key rotate");
-        assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
+        noonmark(&directory, &["key", "rotate", "--algorithm", "rsa3072"]);
         let server = Server::start(&directory);
-        let uri = uri.replace("tsu-default-1", "tsu-default-2");
-        row(&mut report, "RSA-3072, SQLite", 64, &pairs(&directory, &server, &uri, 64));
+        row(&mut report, "RSA-3072, SQLite", 64, &pairs(&directory, &server, &rsa, 64));
     }
     if wanted("postgres")
         && let Some(url) = std::env::var_os("NOONMARK_BENCH_POSTGRES")
@@ -178,7 +173,7 @@ pub(crate) fn run() -> String {
                 &mut report,
                 "P-256, PostgreSQL (the server's own CPU)",
                 connections,
-                &pairs(&directory, &server, &uri, connections),
+                &pairs(&directory, &server, &p256, connections),
             );
         }
     }
