@@ -144,6 +144,13 @@ impl Ledger {
         self.queue.submit(lane, record, done)
     }
 
+    /// Tells that a token is being signed and its record will follow, so that it can share a commit.
+    #[must_use]
+    pub fn announce(&self) -> Announcement {
+        self.queue.announce();
+        Announcement { queue: Some(Arc::clone(&self.queue)) }
+    }
+
     /// Records an event and waits until it is durable.
     ///
     /// # Errors
@@ -178,6 +185,31 @@ impl Ledger {
             if thread.thread().id() != std::thread::current().id() && thread.join().is_err() {
                 tracing::error!("a thread of the ledger ended by a panic");
             }
+        }
+    }
+}
+
+/// A record that is on its way; dropped without one, it is taken back.
+pub struct Announcement {
+    queue: Option<Arc<Queue>>,
+}
+
+impl Announcement {
+    /// Hands the announced record over; see [`Ledger::submit`].
+    ///
+    /// # Errors
+    /// As [`Ledger::submit`].
+    pub fn submit(mut self, lane: Lane, record: Record, done: Completion) -> Result<(), LedgerError> {
+        let queue = self.queue.take().ok_or(LedgerError::Stopped)?;
+        queue.arrive();
+        queue.submit(lane, record, done)
+    }
+}
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue.take() {
+            queue.retract();
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What waits for the next commit.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics::{Gauge, gauge};
 
@@ -37,8 +37,14 @@ pub(super) struct Waiting {
 /// The most records in one commit: a group of this size takes some milliseconds, and the next one waits that long.
 pub(super) const MAX_GROUP: usize = 512;
 
+/// How long a group waits, at most, for records that are announced. While more signatures are under way than records
+/// wait, a commit now would make the next one as small: on a fast disk most of a token's cost would be its share of a sync.
+const LINGER: Duration = Duration::from_millis(1);
+
 pub(super) struct Queue {
     settings: LedgerSettings,
+    /// Records whose signatures are under way.
+    announced: AtomicUsize,
     server_id: std::sync::atomic::AtomicI64,
     state: Mutex<State>,
     arrived: Condvar,
@@ -55,6 +61,14 @@ struct State {
     closed: bool,
     /// Whether the writer sleeps: only then is waking it worth a system call.
     sleeping: bool,
+    /// Whether the writer waits for records that are announced.
+    lingering: bool,
+}
+
+impl State {
+    fn is_empty(&self) -> bool {
+        self.interactive.is_empty() && self.bulk.is_empty()
+    }
 }
 
 /// What the writer wakes up to.
@@ -71,6 +85,7 @@ impl Queue {
     pub(super) fn new(settings: LedgerSettings, server_id: i64) -> Self {
         Self {
             settings,
+            announced: AtomicUsize::new(0),
             server_id: std::sync::atomic::AtomicI64::new(server_id),
             state: Mutex::default(),
             arrived: Condvar::new(),
@@ -108,7 +123,10 @@ impl Queue {
             return Err(LedgerError::Full);
         }
         queue.push_back(Waiting { record, done });
-        let wake = std::mem::take(&mut state.sleeping);
+        let wake = state.sleeping || (state.lingering && self.is_enough(&state));
+        if wake {
+            (state.sleeping, state.lingering) = (false, false);
+        }
         drop(state);
         if wake {
             self.arrived.notify_one();
@@ -116,10 +134,36 @@ impl Queue {
         Ok(())
     }
 
+    pub(super) fn announce(&self) {
+        self.announced.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An announced record has come; its `submit` follows.
+    pub(super) fn arrive(&self) {
+        self.announced.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// An announced record will not come.
+    pub(super) fn retract(&self) {
+        self.arrive();
+        let mut state = self.lock();
+        if state.lingering && self.is_enough(&state) {
+            state.lingering = false;
+            drop(state);
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Whether as many records wait as are still announced: then waiting for more gains little.
+    fn is_enough(&self, state: &State) -> bool {
+        let waiting = state.interactive.len() + state.bulk.len();
+        waiting >= self.announced.load(Ordering::Relaxed).min(MAX_GROUP)
+    }
+
     /// Everything that arrived during the last commit, up to a group's size.
     pub(super) fn next(&self, idle_after: Duration) -> Next {
         let mut state = self.lock();
-        while state.interactive.is_empty() && state.bulk.is_empty() {
+        while state.is_empty() {
             if state.closed {
                 return Next::Closed;
             }
@@ -127,9 +171,19 @@ impl Queue {
             let (again, waited) = self.arrived.wait_timeout(state, idle_after).unwrap_or_else(PoisonError::into_inner);
             state = again;
             state.sleeping = false;
-            if waited.timed_out() && state.interactive.is_empty() && state.bulk.is_empty() {
+            if waited.timed_out() && state.is_empty() {
                 return if state.closed { Next::Closed } else { Next::Idle };
             }
+        }
+        let until = Instant::now() + LINGER;
+        while !state.closed && !self.is_enough(&state) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state.lingering = true;
+            state = self.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state.lingering = false;
         }
         let interactive = state.interactive.len().min(MAX_GROUP);
         let bulk = state.bulk.len().min(MAX_GROUP - interactive);

@@ -13,7 +13,7 @@ use crate::ca::Certificate;
 use crate::clock::Clock;
 use crate::crypto::{DigestAlgorithm, SignatureAlgorithm};
 use crate::keys::{KeyHandle, Lane as KeyLane, Pool};
-use crate::ledger::{Lane as LedgerLane, Ledger, Record, TokenRecord};
+use crate::ledger::{Announcement, Lane as LedgerLane, Ledger, Record, TokenRecord};
 use crate::store::OrderedTimes;
 
 /// An answer for the client: a TimeStampResp, granted or refused.
@@ -350,14 +350,14 @@ impl ServedProfile {
             token: None,
         };
         let (cert_req, keep_token) = (read.cert_req, self.profile.keep_tokens);
-        let ledger = Arc::clone(&deps.ledger);
+        let announcement = deps.ledger.announce();
         let (pool, key) = (Arc::clone(&unit.pool), unit.key.clone());
         // A full queue or a token that is away drops the completion, and with it `waiting`, which then answers.
         waiting.if_dropped = Refusal::Overload;
         let done = Box::new(move |signature: Result<Vec<u8>, _>| {
             let Ok(signature) = signature else { return waiting.refuse(Refusal::Unit) };
             let (der, token_at) = unit.template.assemble(&prepared, &signature, cert_req);
-            record_then_release(&ledger, record, der, token_at, keep_token, waiting);
+            record_then_release(announcement, record, der, token_at, keep_token, waiting);
         });
         // The error needs no handling here: what was refused has been answered by the drop above.
         drop(pool.submit(KeyLane::Interactive, &key, to_be_signed, done));
@@ -366,7 +366,7 @@ impl ServedProfile {
 
 /// Nothing leaves unrecorded: the answer is released when the ledger has the record on disk.
 fn record_then_release(
-    ledger: &Arc<Ledger>,
+    announcement: Announcement,
     mut record: TokenRecord,
     der: Vec<u8>,
     token_at: usize,
@@ -383,7 +383,7 @@ fn record_then_release(
         Ok(_) => waiting.answer(Answer { der, refusal: None }),
         Err(_) => waiting.refuse(Refusal::Record),
     });
-    drop(ledger.submit(LedgerLane::Interactive, Record::Token(record), done));
+    drop(announcement.submit(LedgerLane::Interactive, Record::Token(record), done));
 }
 
 /// qcStatements with esi4-qtstStatement-1 (0.4.0.19422.1.1), non-critical (EN 319 422 §9.1).
