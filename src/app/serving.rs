@@ -1,6 +1,7 @@
 //! `serve`: everything started in order, reloaded on SIGHUP, stopped in the reverse order.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -75,6 +76,8 @@ pub enum ServeError {
     },
 }
 
+/// How long a stop waits for clients to close their kept connections after their next answer.
+const LEAVING: Duration = Duration::from_millis(300);
 /// Between two clean-ups of callers that went away.
 const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -137,6 +140,7 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
                 readiness: Box::new(SharedReadiness(Arc::clone(&server.watched))),
                 render_metrics: Box::new(move || metrics.render()),
                 issuers: RwLock::new(issuers),
+                is_leaving: AtomicBool::new(false),
             });
             let limits = services.clone();
             actix_web::rt::spawn(async move {
@@ -268,6 +272,10 @@ impl Server {
             }
         }
         tracing::info!("stopping: answers under way are finished");
+        // A request that stands in a kept connection and was not read yet would be lost: for a moment every answer asks
+        // its client to close.
+        services.is_leaving.store(true, Ordering::Relaxed);
+        tokio::time::sleep(LEAVING).await;
         let stop = handle.stop(true);
         tokio::select! {
             () = stop => {}

@@ -17,6 +17,7 @@ mod tls;
 mod tsa;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use caller::{Caller, Callers};
@@ -45,6 +46,8 @@ pub struct Services {
     pub render_metrics: Box<dyn Fn() -> String + Send + Sync>,
     /// The issuers' certificates by name, DER, for `/ca/{issuer}.cer`.
     pub issuers: RwLock<BTreeMap<String, Vec<u8>>>,
+    /// Whether the server is about to stop: answers then ask the client to close its connection.
+    pub is_leaving: AtomicBool,
 }
 
 impl Services {

@@ -1,6 +1,7 @@
 //! RFC 3161 over HTTP (§3.4): POST a request, read a TimeStampResp.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
@@ -93,9 +94,11 @@ async fn respond(
     if let Some(TimestampSeconds(histogram)) = request.app_data::<TimestampSeconds>() {
         histogram.record(began.elapsed());
     }
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, header::HeaderValue::from_static(REPLY)))
-        .body(answer.der))
+    let mut response = HttpResponse::Ok();
+    if services.is_leaving.load(Ordering::Relaxed) {
+        response.force_close();
+    }
+    Ok(response.insert_header((header::CONTENT_TYPE, header::HeaderValue::from_static(REPLY))).body(answer.der))
 }
 
 async fn default_chain(request: HttpRequest, services: web::Data<Services>) -> HttpResponse {

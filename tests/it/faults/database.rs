@@ -91,10 +91,12 @@ impl Pair {
         let one = first.serve();
         let pin = first.directory().join("secrets/service.pin");
         let service = format!("service=noonmark-service:{}", pin.display());
-        let second = Installation::new(&["--join", "--database", &cluster.url(), "--use-token", &service]);
-        // `init` takes SoftHSM's configuration from its environment, which here is the test process' own.
-        let inherited = std::env::var("SOFTHSM2_CONF").unwrap();
-        second.reconfigure(&inherited, &first.directory().join("softhsm2.conf").display().to_string());
+        // The token is where the operator's environment says, and `init` writes that down.
+        let configuration = first.directory().join("softhsm2.conf").display().to_string();
+        let second = Installation::with_environment(
+            &["--join", "--database", &cluster.url(), "--use-token", &service],
+            &[("SOFTHSM2_CONF", &configuration)],
+        );
         let two = second.serve();
         Self { servers: [one, two], first, _second: second, _cluster: cluster }
     }

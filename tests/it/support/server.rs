@@ -33,9 +33,19 @@ impl Installation {
 
     /// As [`Self::new`], in a directory of the caller's choice.
     pub fn inside(home: tempfile::TempDir, arguments: &[&str]) -> Self {
+        Self::make(home, arguments, &[])
+    }
+
+    /// As [`Self::new`], with variables for `init`.
+    pub fn with_environment(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::make(tempfile::tempdir().unwrap(), arguments, variables)
+    }
+
+    fn make(home: tempfile::TempDir, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let directory = home.path().join("var");
         let installation = Self { _home: home, directory };
-        let output = installation.noonmark(&[&["init", "--clock", "system"], arguments].concat());
+        let mut command = installation.command(&[&["init", "--clock", "system"], arguments].concat());
+        let output = command.envs(variables.iter().copied()).output().unwrap();
         assert!(output.status.success(), "init: {}", text(&output));
         installation
     }
