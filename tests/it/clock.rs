@@ -129,16 +129,35 @@ fn out_of_accuracy() -> Result<(), Failed> {
     let also_ahead = Chronyd::start(Reference::Other { port: right.port, shifted_ms: 2_501 });
     // The servers agree: it is this machine's clock that is off.
     let (clock, _) = watch(sntp(&[&ahead, &also_ahead]));
-    match clock.read() {
-        Err(ClockFault::OutOfAccuracy { error_us: 2_400_000..2_700_000, limit_us: 1_000_000 }) => {}
-        other => return Err(format!("{other:?}").into()),
-    }
+    // The bound holds half of the question's round trip, which a busy machine makes long: it is never too small, and in a
+    // quiet moment it is close.
+    in_a_quiet_moment(|| match clock.read() {
+        Err(ClockFault::OutOfAccuracy { error_us, limit_us: 1_000_000 }) if error_us >= 2_400_000 => {
+            Ok(error_us < 2_700_000)
+        }
+        Err(ClockFault::Stale { .. } | ClockFault::SourceFailed { .. }) => Ok(false),
+        other => Err(format!("{other:?}").into()),
+    })?;
     let slightly = Chronyd::start(Reference::Other { port: right.port, shifted_ms: -700 });
     let (clock, _) = watch(sntp(&[&slightly]));
-    match clock.read().map(|reading| reading.error_us) {
-        Ok(690_000..800_000) => Ok(()),
+    in_a_quiet_moment(|| match clock.read() {
+        Ok(reading) if reading.error_us >= 690_000 => Ok(reading.error_us < 800_000),
+        // So long a round trip that the bound passes the limit.
+        Err(ClockFault::OutOfAccuracy { .. } | ClockFault::Stale { .. } | ClockFault::SourceFailed { .. }) => Ok(false),
         other => Err(format!("{other:?}").into()),
+    })
+}
+
+/// Tries until it is true; an error is one at any time.
+fn in_a_quiet_moment(is_close: impl Fn() -> Result<bool, Failed>) -> Result<(), Failed> {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !is_close()? {
+        if std::time::Instant::now() > deadline {
+            return Err("no check was quick enough in 20 s".into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
+    Ok(())
 }
 
 fn unsynchronised_server() -> Result<(), Failed> {
