@@ -1,7 +1,5 @@
 //! Certificates of a CA elsewhere, and certificates that must not serve.
 
-use std::time::{Duration, Instant};
-
 use libtest_mimic::{Failed, Trial};
 
 use super::lifecycle::{QUERY, RELOADED, certificates_in, check, refused, reload, root, sha256_of, signer, wait_until};
@@ -118,17 +116,6 @@ fn refused_certificates() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Starts a server that must end by itself, and gives what it says.
-fn refuses_to_serve(installation: &Installation) -> String {
-    let mut server = installation.spawn(&[]);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while server.is_running() {
-        assert!(Instant::now() < deadline, "it serves; log:\n{}", server.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    server.log()
-}
-
 fn mismatch() -> Result<(), Failed> {
     let installation = Installation::software();
     installation.run(&["key", "rotate"]);
@@ -144,7 +131,7 @@ fn mismatch() -> Result<(), Failed> {
             [],
         )
         .unwrap();
-    let log = refuses_to_serve(&installation);
+    let log = installation.refuses_to_serve();
     assert!(log.contains("the key in the token and its certificate do not belong together"), "{log}");
     assert!(log.contains("tsu-default-1"), "{log}");
     let checked = installation.noonmark(&["check"]);
@@ -166,7 +153,7 @@ fn mismatch() -> Result<(), Failed> {
             std::fs::remove_file(entry).unwrap();
         }
     }
-    let log = refuses_to_serve(&installation);
+    let log = installation.refuses_to_serve();
     assert!(log.contains("there is no key") && log.contains("tsu-default-1"), "{log}");
     Ok(())
 }
@@ -213,7 +200,7 @@ fn period() -> Result<(), Failed> {
     // At a start with nothing else to serve: refused, with the period.
     installation.reconfigure("[tsa.soon]\npolicies = [\"1.2.3\"]\n", "");
     installation.reconfigure("[tsa.default]", "[tsa.without]");
-    let log = refuses_to_serve(&installation);
+    let log = installation.refuses_to_serve();
     let until = jiff::Timestamp::from_second(ends_s).unwrap().to_string();
     assert!(log.contains("its key's period is") && log.contains(&until), "{log}");
     Ok(())

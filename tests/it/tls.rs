@@ -179,15 +179,7 @@ fn timestamp() -> Result<(), Failed> {
 fn refused() -> Result<(), Failed> {
     let ca = OpensslCa::new();
     let installation = installation(&ca);
-    let refuses = || {
-        let mut server = installation.spawn(&[]);
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while server.is_running() {
-            assert!(Instant::now() < deadline, "it serves; log:\n{}", server.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        server.log()
-    };
+    let refuses = || installation.refuses_to_serve();
     let key = ca.path("server.key");
     for mode in [0o644, 0o640] {
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();

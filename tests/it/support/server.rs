@@ -115,6 +115,17 @@ impl Installation {
         server
     }
 
+    /// Starts a server that must end by itself, and gives what it says.
+    pub fn refuses_to_serve(&self) -> String {
+        let mut server = self.spawn(&[]);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while server.is_running() {
+            assert!(Instant::now() < deadline, "it serves; log:\n{}", server.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server.log()
+    }
+
     /// Starts `noonmark serve` and does not wait.
     pub fn spawn(&self, variables: &[(&str, &str)]) -> Server {
         let mut command = self.command(&["serve"]);
