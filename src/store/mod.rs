@@ -7,6 +7,7 @@
 
 mod error;
 mod postgres;
+mod registry_rows;
 mod rows;
 mod segments;
 mod sqlite;
@@ -16,6 +17,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use error::{AppendError, StoreError};
+pub use registry_rows::{
+    AnswerRow, ApiKeyRow, CertIdHash, CertificateSearch, CertificateState, Change, DueRow, IssuerOrigin, IssuerRow,
+    LeaseRow, RegistryRow, StatusAndAnswer, StatusRow, TaskRow, TaskState,
+};
 pub use rows::{CertificateRow, ChainEnd, KeyRow, KeyState, LedgerRow, ProfileRow, ServerRow, TokenRow};
 pub use url::{StoreUrl, StoreUrlError};
 
