@@ -27,9 +27,9 @@ pub struct HttpSection {
     pub shutdown_timeout_s: u64,
     /// The most connections held at once; 0 means what the file descriptor limit allows. Default 0.
     pub max_connections: usize,
-    /// Requests a second that one caller may make on average; 0 means no limit. Default 20000.
+    /// Requests a second that one caller may make on average; 0 means no limit. Default 50000.
     pub caller_rate_per_s: u32,
-    /// Requests that one caller may make in a burst above its average. Default 20000.
+    /// Requests that one caller may make in a burst above its average. Default 50000.
     pub caller_burst: u32,
     /// The most requests of one caller under way at once. Default 1024.
     pub caller_in_flight: u32,
@@ -63,8 +63,8 @@ impl Default for HttpSection {
             keep_alive_s: 75,
             shutdown_timeout_s: 10,
             max_connections: 0,
-            caller_rate_per_s: 20_000,
-            caller_burst: 20_000,
+            caller_rate_per_s: 50_000,
+            caller_burst: 50_000,
             caller_in_flight: 1_024,
             trusted_proxies: Vec::new(),
             tls: None,

@@ -37,9 +37,14 @@ pub(super) struct Waiting {
 /// The most records in one commit: a group of this size takes some milliseconds, and the next one waits that long.
 pub(super) const MAX_GROUP: usize = 512;
 
-/// How long a group waits, at most, for records that are announced. While more signatures are under way than records
-/// wait, a commit now would make the next one as small: on a fast disk most of a token's cost would be its share of a sync.
-const LINGER: Duration = Duration::from_millis(1);
+/// How long a group waits, at most, for records that are announced: about two RSA-3072 signatures of SoftHSM. While more
+/// signatures are under way than records wait, a commit now would make the next one as small: on a fast disk most of a
+/// token's cost would be its share of a sync.
+const LINGER: Duration = Duration::from_millis(4);
+
+/// From this many records on a commit costs each of them little, and what is under way may become the next group: then
+/// signing and committing overlap.
+const WORTH_A_COMMIT: usize = 8;
 
 pub(super) struct Queue {
     settings: LedgerSettings,
@@ -154,10 +159,11 @@ impl Queue {
         }
     }
 
-    /// Whether as many records wait as are still announced: then waiting for more gains little.
+    /// Whether waiting for more gains little: nothing is announced, or no more than waits already.
     fn is_enough(&self, state: &State) -> bool {
         let waiting = state.interactive.len() + state.bulk.len();
-        waiting >= self.announced.load(Ordering::Relaxed).min(MAX_GROUP)
+        let announced = self.announced.load(Ordering::Relaxed);
+        announced == 0 || (waiting >= WORTH_A_COMMIT && waiting >= announced.min(MAX_GROUP))
     }
 
     /// Everything that arrived during the last commit, up to a group's size.
