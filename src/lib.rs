@@ -1,7 +1,7 @@
 //! Noonmark: a self-hosted timestamping and verification server.
 //!
 //! The rooms, from the lowest up; imports point down only (`tests/layers.rs` holds that):
-//! [`asn1`], [`crypto`] < [`clock`], [`keys`], [`store`] < [`ledger`] < [`ca`] < [`tsa`] < [`config`] < [`http`]
+//! [`asn1`], [`crypto`] < [`clock`], [`keys`], [`store`] < [`ledger`] < [`ca`] < [`tsa`], [`ocsp`] < [`config`] < [`http`]
 //! < [`app`] < [`cli`]. docs/ARCHITECTURE.md says what each owns.
 
 pub mod app;
@@ -14,5 +14,6 @@ pub mod crypto;
 pub mod http;
 pub mod keys;
 pub mod ledger;
+pub mod ocsp;
 pub mod store;
 pub mod tsa;
