@@ -79,6 +79,18 @@ pub enum StoreError {
         /// The state expected.
         expected: &'static str,
     },
+    /// No such issuer.
+    #[error("the store has no issuer number {issuer_id}; look at `noonmark issuer list`")]
+    NoSuchIssuer {
+        /// Its number.
+        issuer_id: i64,
+    },
+    /// A request's claim on its idempotency key is not there, or is another's by now.
+    #[error("the claim on idempotency key {key} is gone; look whether the request took effect before it is sent again")]
+    ClaimGone {
+        /// The key.
+        key: String,
+    },
     /// The random generator failed.
     #[error("the system's random generator failed")]
     Random,
@@ -97,4 +109,11 @@ pub enum AppendError {
     /// Another process took the lease, or wrote to the chain.
     #[error("this server's lease was taken over; its chain belongs to another process now")]
     LeaseLost,
+    /// The condition of the change that came with the record is not met: neither stands, and the chain ends where it
+    /// did.
+    #[error("{reason}")]
+    Conflict {
+        /// A sentence for whoever asked for the change.
+        reason: String,
+    },
 }

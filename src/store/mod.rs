@@ -4,18 +4,27 @@
 //! read back from every connection. Does not own: what the rows mean (see `ledger`, `ca`), hashing, retries.
 //! Enter by [`Store::open`]. Calls block; nothing here may be called from an HTTP thread's event loop.
 //! One contract suite, tests/it/store.rs, holds both to the same behaviour.
+//!
+//! The operations stand here (servers, ledger, keys, certificates, profiles), in `registry` (issuers, certificates'
+//! status, signed answers), in `desk` (tasks, API keys, leases, idempotency), in `change` (what is changed together with
+//! its record) and in `watch` (hearing of others' changes).
 
+mod change;
+mod desk;
 mod error;
 mod postgres;
+mod registry;
 mod registry_rows;
 mod rows;
 mod segments;
 mod sqlite;
 mod url;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use desk::Claim;
 pub use error::{AppendError, StoreError};
 pub use registry_rows::{
     AnswerRow, ApiKeyRow, CertIdHash, CertificateSearch, CertificateState, Change, DueRow, IssuerOrigin, IssuerRow,
@@ -23,6 +32,7 @@ pub use registry_rows::{
 };
 pub use rows::{CertificateRow, ChainEnd, KeyRow, KeyState, LedgerRow, ProfileRow, ServerRow, TokenRow};
 pub use url::{StoreUrl, StoreUrlError};
+pub use watch::ChangeWatch;
 
 use postgres::PostgresStore;
 use sqlite::SqliteStore;
@@ -95,6 +105,20 @@ impl KeyRow {
     }
 }
 
+impl IssuerRow {
+    fn with_origin(mut self, origin: &str) -> Result<Self, StoreError> {
+        self.origin = IssuerOrigin::from_name(origin).ok_or(StoreError::Row { table: "issuers", column: "origin" })?;
+        Ok(self)
+    }
+}
+
+impl TaskRow {
+    fn with_state(mut self, state: &str) -> Result<Self, StoreError> {
+        self.state = TaskState::from_name(state).ok_or(StoreError::Row { table: "tasks", column: "state" })?;
+        Ok(self)
+    }
+}
+
 /// Calls the same operation on whichever database there is.
 macro_rules! either {
     ($self:expr, $store:ident => $call:expr) => {
@@ -104,6 +128,7 @@ macro_rules! either {
         }
     };
 }
+use either;
 
 impl Store {
     /// Opens a store; its schema may be older than this program, see [`Self::migrate`].

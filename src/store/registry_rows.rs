@@ -60,7 +60,7 @@ impl CertificateState {
     /// Every state.
     pub const ALL: [Self; 4] = [Self::Intended, Self::Good, Self::Held, Self::Revoked];
 
-    /// The state's name in the store, in the API and in messages.
+    /// The state's name in the API and in messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,6 +75,20 @@ impl CertificateState {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// The state's number in the registry, which keeps no names for the sake of its size.
+    pub(super) const fn number(self) -> i16 {
+        match self {
+            Self::Intended => 0,
+            Self::Good => 1,
+            Self::Held => 2,
+            Self::Revoked => 3,
+        }
+    }
+
+    pub(super) fn from_number(number: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.number() == number)
     }
 }
 
@@ -125,7 +139,7 @@ pub struct CertificateSearch {
     pub issuer_id: Option<i64>,
     /// In this state.
     pub state: Option<CertificateState>,
-    /// With this in the subject, whatever the case.
+    /// With this in the subject, taken literally; ASCII letters match in either case.
     pub subject_contains: Option<String>,
     /// Issued by this profile.
     pub profile: Option<String>,
@@ -297,10 +311,11 @@ pub enum Change {
         /// The new ones.
         after: String,
     },
-    /// A serial number taken for a certificate to be issued. Refused if it is taken.
+    /// A serial number taken for a certificate to be issued. Refused if it is taken, or the issuer is not known. The row
+    /// is written as Intended with change number 0, whatever it says: it has no status yet.
     Intend(RegistryRow),
-    /// The intended certificate was made: Intended becomes Good, under the issuer's next change number.
-    /// Refused unless the row is Intended.
+    /// The intended certificate was made: Intended becomes Good, under the issuer's next change number, with the
+    /// certificate's subject and validity. Refused unless the row is Intended, and the task waiting.
     Issue {
         /// The issuer's number.
         issuer_id: i64,
@@ -314,7 +329,7 @@ pub enum Change {
         task: Option<(String, String)>,
     },
     /// A certificate's status, under the issuer's next change number. Refused if the row's change number is no longer
-    /// `before`; the new row's own change number is not looked at.
+    /// `before`, or a revoked certificate would come back; the new row's own change number is not looked at.
     Status {
         /// The row's change number that the caller read.
         before: i64,
@@ -322,7 +337,7 @@ pub enum Change {
         after: RegistryRow,
     },
     /// Certificates and statuses from elsewhere, all under one change number of the issuer. A serial number that is
-    /// known is left as it is.
+    /// known is left as it is; of two rows with the same one the first counts. Refused if a row names another issuer.
     Import {
         /// The issuer's number.
         issuer_id: i64,

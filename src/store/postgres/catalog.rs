@@ -1,7 +1,9 @@
 //! Keys, certificates and profiles in PostgreSQL.
 
-use super::PostgresStore;
+use deadpool_postgres::GenericClient;
+
 use super::ledger::fixed;
+use super::{PostgresStore, driver};
 use crate::store::{CertificateRow, KeyRow, KeyState, ProfileRow, StoreError, now_us};
 
 impl PostgresStore {
@@ -56,21 +58,9 @@ impl PostgresStore {
     }
 
     pub(crate) fn put_certificate(&self, row: &CertificateRow) -> Result<(), StoreError> {
-        self.query(
-            "INSERT INTO certificates (sha256, der, subject, issuer, serial, not_before_s, not_after_s, role) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (sha256) DO NOTHING",
-            &[
-                &&row.sha256[..],
-                &row.der,
-                &row.subject,
-                &row.issuer,
-                &row.serial,
-                &row.not_before_s,
-                &row.not_after_s,
-                &row.role,
-            ],
-        )
-        .map(drop)
+        self.with_client(async |client| {
+            insert_certificates(client, std::slice::from_ref(row)).await.map_err(|error| driver(&error))
+        })
     }
 
     pub(crate) fn certificates(&self) -> Result<Vec<CertificateRow>, StoreError> {
@@ -111,4 +101,30 @@ impl PostgresStore {
         )
         .map(drop)
     }
+}
+
+/// Adds certificates; those that are there stay.
+pub(super) async fn insert_certificates(
+    client: &impl GenericClient,
+    rows: &[CertificateRow],
+) -> Result<(), tokio_postgres::Error> {
+    let statement = client
+        .prepare_cached(
+            "INSERT INTO certificates (sha256, der, subject, issuer, serial, not_before_s, not_after_s, role) \
+             SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::bigint[], \
+               $7::bigint[], $8::text[]) ON CONFLICT (sha256) DO NOTHING",
+        )
+        .await?;
+    let hashes: Vec<&[u8]> = rows.iter().map(|row| &row.sha256[..]).collect();
+    let ders: Vec<&[u8]> = rows.iter().map(|row| &row.der[..]).collect();
+    let subjects: Vec<&str> = rows.iter().map(|row| &*row.subject).collect();
+    let issuers: Vec<&str> = rows.iter().map(|row| &*row.issuer).collect();
+    let serials: Vec<&str> = rows.iter().map(|row| &*row.serial).collect();
+    let not_before_s: Vec<i64> = rows.iter().map(|row| row.not_before_s).collect();
+    let not_after_s: Vec<i64> = rows.iter().map(|row| row.not_after_s).collect();
+    let roles: Vec<&str> = rows.iter().map(|row| &*row.role).collect();
+    client
+        .execute(&statement, &[&hashes, &ders, &subjects, &issuers, &serials, &not_before_s, &not_after_s, &roles])
+        .await
+        .map(drop)
 }

@@ -19,12 +19,17 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 pub(super) struct Warnings(Arc<Mutex<Option<String>>>);
 
 impl Warnings {
-    pub(super) fn take(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Notes what came, if it is a warning.
+    fn hear(&self, message: AsyncMessage) {
+        if let AsyncMessage::Notice(notice) = message
+            && notice.parsed_severity() == Some(Severity::Warning)
+        {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice.message().to_owned());
+        }
     }
 
-    fn put(&self, text: &str) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
+    pub(super) fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -39,37 +44,39 @@ impl Connect for Connector {
         &self,
         config: &Config,
     ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
-        let config = config.clone();
-        Box::pin(async move {
-            let warnings = self.warnings.clone();
-            match &self.tls {
-                None => {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    Ok((client, tokio::spawn(drive(connection, warnings))))
-                }
-                Some(tls) => {
-                    let (client, connection) = config.connect(tls.clone()).await?;
-                    Ok((client, tokio::spawn(drive(connection, warnings))))
-                }
-            }
-        })
+        let warnings = self.warnings.clone();
+        Box::pin(connect(config.clone(), self.tls.clone(), move |message| warnings.hear(message)))
     }
 }
 
-/// Moves a connection's messages until it ends. A warning is noted before the answer that follows it is handed on.
-async fn drive<S, T>(mut connection: Connection<S, T>, warnings: Warnings)
+/// Makes a connection, and a task that moves its messages; `hear` gets what the server says unasked, before the answer that
+/// follows it is handed on, and is dropped when the connection ends.
+pub(super) async fn connect(
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    hear: impl FnMut(AsyncMessage) + Send + 'static,
+) -> Result<(Client, JoinHandle<()>), Error> {
+    match tls {
+        None => {
+            let (client, connection) = config.connect(NoTls).await?;
+            Ok((client, tokio::spawn(drive(connection, hear))))
+        }
+        Some(tls) => {
+            let (client, connection) = config.connect(tls).await?;
+            Ok((client, tokio::spawn(drive(connection, hear))))
+        }
+    }
+}
+
+/// Moves a connection's messages until it ends.
+async fn drive<S, T>(mut connection: Connection<S, T>, mut hear: impl FnMut(AsyncMessage))
 where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
         match poll_fn(|context| connection.poll_message(context)).await {
-            Some(Ok(AsyncMessage::Notice(notice))) => {
-                if notice.parsed_severity() == Some(Severity::Warning) {
-                    warnings.put(notice.message());
-                }
-            }
-            Some(Ok(_)) => {}
+            Some(Ok(message)) => hear(message),
             // Whoever uses the connection next hears of it.
             Some(Err(error)) => {
                 tracing::debug!(%error, "a PostgreSQL connection ended");

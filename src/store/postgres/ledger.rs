@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::{GenericClient, Pool};
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql};
+use tokio_postgres::{Row, Statement};
 
 use super::connect::Warnings;
 use super::{PostgresStore, client, driver, limited};
@@ -16,7 +16,7 @@ use crate::store::{AppendError, ChainEnd, LedgerRow, ServerRow, StoreError, Toke
 
 /// Appends a group only if the chain ends where the writer believes, and the lease is still its own; both in the one
 /// statement, so that its implicit commit is the only one.
-const APPEND: &str = "WITH moved AS ( \
+pub(super) const APPEND: &str = "WITH moved AS ( \
      UPDATE servers SET last_number = $1, last_hash = $2, lease_until = now() + interval '30 s', clean = false \
      WHERE server_id = $3 AND lease_id = $4 AND last_number = $5 AND last_hash = $6 RETURNING 1) \
    INSERT INTO ledger (server_id, number, kind, recorded_at_us, previous_hash, detail, serial, gen_time_us, profile, \
@@ -34,10 +34,10 @@ pub(crate) struct PostgresLease {
 
 /// Appends to one chain, on a runtime and a connection of its own.
 pub(crate) struct PostgresWriter {
-    runtime: Runtime,
-    pool: Pool,
-    warnings: Warnings,
-    lease: Arc<PostgresLease>,
+    pub(super) runtime: Runtime,
+    pub(super) pool: Pool,
+    pub(super) warnings: Warnings,
+    pub(super) lease: Arc<PostgresLease>,
 }
 
 impl PostgresStore {
@@ -122,6 +122,14 @@ impl PostgresStore {
         self.with_client(async |client| {
             let statement = client.prepare_cached(sql).await.map_err(|error| driver(&error))?;
             client.query(&statement, parameters).await.map_err(|error| driver(&error))
+        })
+    }
+
+    /// Runs a statement and tells how many rows it wrote.
+    pub(super) fn execute(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<u64, StoreError> {
+        self.with_client(async |client| {
+            let statement = client.prepare_cached(sql).await.map_err(|error| driver(&error))?;
+            client.execute(&statement, parameters).await.map_err(|error| driver(&error))
         })
     }
 
@@ -306,47 +314,28 @@ impl PostgresWriter {
                 let client = client(&self.pool).await.map_err(AppendError::Refused)?;
                 let statement =
                     client.prepare_cached(APPEND).await.map_err(|error| AppendError::Refused(driver(&error)))?;
-                let (end_hash, before_hash) = (end.hash.as_slice(), before.hash.as_slice());
-                let parameters: [&(dyn ToSql + Sync); 21] = [
-                    &end.number,
-                    &end_hash,
-                    &self.lease.server_id,
-                    &self.lease.lease_id,
-                    &before.number,
-                    &before_hash,
-                    &group.numbers,
-                    &group.kinds,
-                    &group.recorded_at_us,
-                    &group.previous_hashes,
-                    &group.details,
-                    &group.serials,
-                    &group.gen_times_us,
-                    &group.profiles,
-                    &group.hash_algorithms,
-                    &group.imprints,
-                    &group.policies,
-                    &group.key_names,
-                    &group.callers,
-                    &group.token_sha256s,
-                    &group.tokens,
-                ];
                 drop(self.warnings.take());
-                let result = client.execute(&statement, &parameters).await;
-                if let Some(warning) = self.warnings.take() {
-                    let reason = format!("the commit came with a warning: {warning}");
-                    return Err(AppendError::Unknown(StoreError::Postgres { reason }));
-                }
-                result.map_err(|error| {
-                    // Class 57P is the server going down: the commit may have stood before it went.
-                    let surely = error.code().is_some_and(|code| !code.code().starts_with("57P"));
-                    let error = driver(&error);
-                    if surely { AppendError::Refused(error) } else { AppendError::Unknown(error) }
-                })
+                let result = group.append(&client, &statement, &self.lease, before, end).await;
+                self.settled(result)
             };
             let lost = || AppendError::Unknown(StoreError::Postgres { reason: "no answer in time".to_owned() });
             tokio::time::timeout(super::CALL_TIMEOUT, work).await.unwrap_or_else(|_| Err(lost()))
         })?;
         if usize::try_from(appended) == Ok(count) { Ok(()) } else { Err(AppendError::LeaseLost) }
+    }
+
+    /// What became of a commit, by the server's answer to it.
+    pub(super) fn settled<T>(&self, result: Result<T, tokio_postgres::Error>) -> Result<T, AppendError> {
+        if let Some(warning) = self.warnings.take() {
+            let reason = format!("the commit came with a warning: {warning}");
+            return Err(AppendError::Unknown(StoreError::Postgres { reason }));
+        }
+        result.map_err(|error| {
+            // Class 57P is the server going down: the commit may have stood before it went.
+            let surely = error.code().is_some_and(|code| !code.code().starts_with("57P"));
+            let error = driver(&error);
+            if surely { AppendError::Refused(error) } else { AppendError::Unknown(error) }
+        })
     }
 
     pub(crate) fn renew(&self) -> Result<bool, StoreError> {
@@ -382,7 +371,7 @@ impl PostgresWriter {
 }
 
 /// A group, column by column.
-struct Group<'a> {
+pub(super) struct Group<'a> {
     numbers: Vec<i64>,
     kinds: Vec<&'a str>,
     recorded_at_us: Vec<i64>,
@@ -401,7 +390,7 @@ struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    fn new(rows: &'a [LedgerRow]) -> Self {
+    pub(super) fn new(rows: &'a [LedgerRow]) -> Self {
         let token = |row: &'a LedgerRow| row.token.as_ref();
         Self {
             numbers: rows.iter().map(|row| row.number).collect(),
@@ -420,5 +409,41 @@ impl<'a> Group<'a> {
             token_sha256s: rows.iter().map(|row| token(row).map(|token| &token.token_sha256[..])).collect(),
             tokens: rows.iter().map(|row| token(row).and_then(|token| token.token.as_deref())).collect(),
         }
+    }
+
+    /// Runs [`APPEND`] and tells how many rows it inserted: none if the chain's end or the lease is another one.
+    pub(super) async fn append(
+        &self,
+        client: &impl GenericClient,
+        statement: &Statement,
+        lease: &PostgresLease,
+        before: ChainEnd,
+        end: ChainEnd,
+    ) -> Result<u64, tokio_postgres::Error> {
+        let (end_hash, before_hash) = (end.hash.as_slice(), before.hash.as_slice());
+        let parameters: [&(dyn ToSql + Sync); 21] = [
+            &end.number,
+            &end_hash,
+            &lease.server_id,
+            &lease.lease_id,
+            &before.number,
+            &before_hash,
+            &self.numbers,
+            &self.kinds,
+            &self.recorded_at_us,
+            &self.previous_hashes,
+            &self.details,
+            &self.serials,
+            &self.gen_times_us,
+            &self.profiles,
+            &self.hash_algorithms,
+            &self.imprints,
+            &self.policies,
+            &self.key_names,
+            &self.callers,
+            &self.token_sha256s,
+            &self.tokens,
+        ];
+        client.execute(statement, &parameters).await
     }
 }

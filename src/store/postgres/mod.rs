@@ -1,13 +1,19 @@
 //! PostgreSQL: several servers, standbys, one database.
 //!
-//! The store's own small runtime drives the pool; the ledger's writer has a runtime and a connection of its own, so that
-//! an append costs no hop between threads.
+//! The store's own small runtime drives the pool; the ledger's writer and whoever waits for others' changes have a runtime
+//! and a connection of their own, so that an append costs no hop between threads and a notification waits for nobody.
 
+mod answers;
 mod catalog;
+mod change;
 mod connect;
+mod desk;
 mod ledger;
+mod registry;
+mod watch;
 
 pub(crate) use ledger::{PostgresLease, PostgresWriter};
+pub(crate) use watch::PostgresWatch;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,8 +37,8 @@ mod embedded {
     refinery::embed_migrations!("src/store/migrations/postgres");
 }
 
-/// Connections of the pool: verbs and health, not the hot path.
-const POOL_SIZE: usize = 4;
+/// Connections of the pool: verbs, health, and the status and answers that no cache has.
+const POOL_SIZE: usize = 8;
 /// How long a connection may take; a dead host is then noticed, and the next one tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long any statement may take before the server ends it.

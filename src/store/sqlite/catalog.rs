@@ -6,11 +6,12 @@ use super::SqliteStore;
 use crate::store::{CertificateRow, KeyRow, KeyState, ProfileRow, StoreError, now_us};
 
 impl SqliteStore {
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        query(&self.shared.reader()?).map_err(|error| self.shared.error(error))
+    pub(super) fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        self.shared.read(query)
     }
 
-    fn write(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<usize, StoreError> {
+    pub(super) fn write(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<usize, StoreError> {
+        self.shared.check_in_place()?;
         self.shared.writer().execute(sql, parameters).map_err(|error| self.shared.error(error))
     }
 
@@ -72,21 +73,8 @@ impl SqliteStore {
     }
 
     pub(crate) fn put_certificate(&self, row: &CertificateRow) -> Result<(), StoreError> {
-        self.write(
-            "INSERT INTO certificates (sha256, der, subject, issuer, serial, not_before_s, not_after_s, role) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (sha256) DO NOTHING",
-            params![
-                row.sha256,
-                row.der,
-                row.subject,
-                row.issuer,
-                row.serial,
-                row.not_before_s,
-                row.not_after_s,
-                row.role
-            ],
-        )
-        .map(drop)
+        self.shared.check_in_place()?;
+        insert_certificate(&self.shared.writer(), row).map_err(|error| self.shared.error(error))
     }
 
     pub(crate) fn certificates(&self) -> Result<Vec<CertificateRow>, StoreError> {
@@ -138,4 +126,24 @@ impl SqliteStore {
         )
         .map(drop)
     }
+}
+
+/// Adds a certificate; one that is there stays.
+pub(super) fn insert_certificate(connection: &Connection, row: &CertificateRow) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO certificates (sha256, der, subject, issuer, serial, not_before_s, not_after_s, role) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (sha256) DO NOTHING",
+        )?
+        .execute(params![
+            row.sha256,
+            row.der,
+            row.subject,
+            row.issuer,
+            row.serial,
+            row.not_before_s,
+            row.not_after_s,
+            row.role
+        ])
+        .map(drop)
 }

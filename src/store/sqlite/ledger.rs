@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::sync::Arc;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
 use super::{OPERATOR_PATIENCE, Shared, SqliteStore, lock};
 use crate::store::rows::LEDGER_COLUMNS;
@@ -34,7 +34,7 @@ pub(crate) struct SqliteLease {
 
 /// Appends to one chain.
 pub(crate) struct SqliteWriter {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     lease: Arc<SqliteLease>,
 }
 
@@ -315,11 +315,40 @@ impl SqliteWriter {
 
     /// Appends rows after `before`, in one transaction.
     pub(crate) fn append(&self, before: ChainEnd, rows: &[LedgerRow], end: ChainEnd) -> Result<(), AppendError> {
+        self.in_transaction(|transaction| self.extend(transaction, before, rows, end))
+    }
+
+    /// Runs work in a transaction that is committed durably if the work succeeds.
+    pub(super) fn in_transaction<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, AppendError>,
+    ) -> Result<T, AppendError> {
         self.shared.check_in_place().map_err(AppendError::Refused)?;
         self.shared.wal.before_write(&self.shared.writer);
         let mut writer = self.shared.writer();
-        let refused = |error| AppendError::Refused(self.shared.error(error));
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(refused)?;
+        let transaction =
+            writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| self.refused(error))?;
+        let result = work(&transaction)?;
+        transaction.commit().map_err(|error| {
+            let full = matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy));
+            // A full disk is found before the commit's mark is written; any other failure may have left it on disk.
+            if full { self.refused(error) } else { AppendError::Unknown(self.shared.error(error)) }
+        })?;
+        Ok(result)
+    }
+
+    pub(super) fn refused(&self, error: rusqlite::Error) -> AppendError {
+        AppendError::Refused(self.shared.error(error))
+    }
+
+    /// Moves the chain's end and inserts rows, if the chain ends with `before` and is this lease's.
+    pub(super) fn extend(
+        &self,
+        transaction: &Transaction<'_>,
+        before: ChainEnd,
+        rows: &[LedgerRow],
+        end: ChainEnd,
+    ) -> Result<(), AppendError> {
         let moved = transaction
             .prepare_cached(
                 "UPDATE servers SET last_number = ?1, last_hash = ?2 \
@@ -335,16 +364,11 @@ impl SqliteWriter {
                     before.hash
                 ])
             })
-            .map_err(refused)?;
+            .map_err(|error| self.refused(error))?;
         if moved != 1 {
             return Err(AppendError::LeaseLost);
         }
-        insert(&transaction, rows).map_err(refused)?;
-        transaction.commit().map_err(|error| {
-            let full = matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy));
-            // A full disk is found before the commit's mark is written; any other failure may have left it on disk.
-            if full { refused(error) } else { AppendError::Unknown(self.shared.error(error)) }
-        })
+        insert(transaction, rows).map_err(|error| self.refused(error))
     }
 
     pub(crate) fn release(&self) -> Result<(), StoreError> {

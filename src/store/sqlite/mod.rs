@@ -2,11 +2,17 @@
 //!
 //! One connection writes, behind a lock, so that writers of this process never wait by polling; other connections read.
 
+mod answers;
 mod catalog;
+mod change;
 mod checkpoint;
+mod desk;
 mod ledger;
+mod registry;
+mod watch;
 
 pub(crate) use ledger::{SqliteLease, SqliteWriter};
+pub(crate) use watch::SqliteWatch;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -26,6 +32,8 @@ mod embedded {
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept a connection: more than there are in this room.
 const STATEMENTS: usize = 64;
+/// Connections kept for short reads: opening one costs more than a certificate's status does.
+const READERS: usize = 4;
 /// How long an operator's verb waits for another's lock.
 const OPERATOR_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -40,6 +48,7 @@ pub(super) struct Shared {
     /// The device and inode that were opened.
     file: (u64, u64),
     writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
     wal: Wal,
 }
 
@@ -55,6 +64,26 @@ impl Shared {
     fn reader(&self) -> Result<Connection, StoreError> {
         self.check_in_place()?;
         connect(&self.path, OpenFlags::empty())
+    }
+
+    /// Reads on a connection that was kept, if there is one, and keeps it for the next.
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let kept = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = kept().pop();
+        let connection = match idle {
+            Some(connection) => {
+                self.check_in_place()?;
+                connection
+            }
+            None => self.reader()?,
+        };
+        let result = query(&connection).map_err(|error| self.error(error));
+        let mut kept = kept();
+        // One with an open transaction would go on to show what was then.
+        if kept.len() < READERS && connection.is_autocommit() {
+            kept.push(connection);
+        }
+        result
     }
 
     /// Refuses a database whose file was removed or replaced under the process: SQLite would go on writing to the old
@@ -109,6 +138,7 @@ impl SqliteStore {
             path: path.to_owned(),
             file: identity(path)?,
             writer: Mutex::new(connection),
+            readers: Mutex::new(Vec::new()),
             wal: Wal::open(path)?,
         });
         let checkpointer = Checkpointer::start(&shared)?;
