@@ -46,6 +46,8 @@ pub enum Purpose {
     Serve,
     /// An operator's verb, beside a server that may be running.
     Operator,
+    /// Issuing and renewing, beside the server.
+    Agent,
 }
 
 impl Installation {
@@ -94,6 +96,7 @@ impl Installation {
         let name = match purpose {
             Purpose::Serve => "serve",
             Purpose::Operator => "operator",
+            Purpose::Agent => "ca-agent",
         };
         let lease = self.store.lease_server(name)?;
         Ok(Ledger::start(Arc::clone(&self.store), lease, LedgerSettings::default())?)

@@ -7,11 +7,14 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::adoption;
 use super::installation::{Installation, InstallationError, Purpose};
+use super::issuing::{self, Words};
 use super::units::{self, UnitFault, tsu_role};
 use crate::asn1::Oid;
-use crate::ca::builder::{BuildError, Draft, IssuerUrls};
+use crate::ca::builder::{BuildError, Draft, IssuerUrls, Unsigned};
 use crate::ca::csr::UnsignedRequest;
+use crate::ca::registry::RegistryError;
 use crate::ca::{
     Certificate, CertificateError, CertificateKind, SubjectName, SubjectNameError, chain, pem_decode, profile,
 };
@@ -28,6 +31,9 @@ pub enum LifecycleError {
     /// The installation.
     #[error(transparent)]
     Installation(#[from] InstallationError),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The configuration.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
@@ -353,7 +359,11 @@ impl<'a> Steward<'a> {
         let issuer = Issuer { certificate: ca.certificate(), signer: &*ca_signer };
         let policies = policies(section);
         let subject = unit_subject(ca.certificate(), &row.name)?;
-        let certificate = self.issue(CertificateKind::Tsu, &subject, &info, &issuer, &policies)?;
+        let unsigned = self.draft(CertificateKind::Tsu, &subject, &info, &issuer, &policies)?;
+        let registry = self.installation.registry(std::sync::Arc::clone(&self.ledger));
+        let registered = issuing::issuer_or_add(&registry, ISSUER, ca.certificate(), &self.who)?;
+        let words = Words { profile: "tsu", role: &role, who: &self.who };
+        let certificate = issuing::issue(&registry, &registered, &unsigned, &*ca_signer, &words)?;
         let state = self.attach(&row, &certificate, "certificate-issued")?;
         Ok((row, certificate, state))
     }
@@ -366,9 +376,20 @@ impl<'a> Steward<'a> {
         issuer: &Issuer<'_>,
         policies: &[Oid],
     ) -> Result<Certificate, LifecycleError> {
+        sign(&self.draft(kind, subject_der, key, issuer, policies)?, issuer.signer)
+    }
+
+    fn draft(
+        &self,
+        kind: CertificateKind,
+        subject_der: &[u8],
+        key: &KeyInfo,
+        issuer: &Issuer<'_>,
+        policies: &[Oid],
+    ) -> Result<Unsigned, LifecycleError> {
         let urls = IssuerUrls::new(&self.installation.configuration.public_url, ISSUER);
         let algorithm = issuer.signer.public_key().algorithm().default_signature();
-        let unsigned = Draft {
+        Ok(Draft {
             kind,
             subject_der,
             public_key: &key.public_key,
@@ -376,10 +397,10 @@ impl<'a> Steward<'a> {
             algorithm,
             not_before_s: now_s()?,
             policies,
+            days: None,
             private_key_usage_days: PRIVATE_KEY_USAGE_DAYS,
         }
-        .build()?;
-        sign(&unsigned, issuer.signer)
+        .build()?)
     }
 
     /// Destroys a key in its token; only one that is pending, waiting or retired.
@@ -409,7 +430,7 @@ struct Issuer<'a> {
     signer: &'a dyn Signer,
 }
 
-fn sign(unsigned: &crate::ca::builder::Unsigned, signer: &dyn Signer) -> Result<Certificate, LifecycleError> {
+fn sign(unsigned: &Unsigned, signer: &dyn Signer) -> Result<Certificate, LifecycleError> {
     let signature = signer.sign(unsigned.algorithm(), unsigned.tbs_der())?;
     Ok(unsigned.assemble(&signature, signer.public_key())?)
 }
@@ -480,6 +501,7 @@ pub(super) fn make_hierarchy(
             algorithm: signature,
             not_before_s: now_s()?,
             policies: &[any_policy],
+            days: None,
             private_key_usage_days: PRIVATE_KEY_USAGE_DAYS,
         };
         sign(&draft.build()?, issuer.signer)?
@@ -503,8 +525,44 @@ pub(super) fn make_hierarchy(
     let certificate = steward.issue(CertificateKind::OcspResponder, &subject_der, &info, &issuer, &[])?;
     steward.attach(&row, &certificate, "certificate-issued")?;
     made.push((row.name, CertificateKind::OcspResponder, certificate));
+
+    let (row, certificate) =
+        root_responder(&steward, &root, &root_info, &name("Noonmark Root OCSP Responder 1")?, algorithm)?;
+    made.push((row.name, CertificateKind::OcspResponder, certificate));
+    adoption::adopt(installation, &installation.registry(std::sync::Arc::clone(&steward.ledger)))?;
     steward.record("installation-made", json!({ "public_url": installation.configuration.public_url }))?;
     Ok(made)
+}
+
+/// The root's responder: its key is the service token's, its certificate made by hand with the root token, so it lives as
+/// long as a TSU's private key does.
+fn root_responder(
+    steward: &Steward<'_>,
+    root: &Certificate,
+    root_info: &KeyInfo,
+    subject: &SubjectName,
+    algorithm: KeyAlgorithm,
+) -> Result<(KeyRow, Certificate), LifecycleError> {
+    let configuration = &steward.installation.configuration;
+    let key_name = steward.next_name("service", "ocsp-root")?;
+    let (row, info) = steward.generate("service", "ocsp:root", &key_name, algorithm)?;
+    let token = Token::open(&configuration.token_settings("root")?)?;
+    let signer = token.find(&root_info.uri)?;
+    let urls = IssuerUrls::new(&configuration.public_url, "root");
+    let draft = Draft {
+        kind: CertificateKind::OcspResponder,
+        subject_der: &subject.to_der(),
+        public_key: &info.public_key,
+        issuer: Some((root, &urls)),
+        algorithm: algorithm.default_signature(),
+        not_before_s: now_s()?,
+        policies: &[],
+        days: Some(PRIVATE_KEY_USAGE_DAYS),
+        private_key_usage_days: 0,
+    };
+    let certificate = sign(&draft.build()?, &*signer)?;
+    steward.attach(&row, &certificate, "certificate-issued")?;
+    Ok((row, certificate))
 }
 
 fn self_signed(
@@ -525,6 +583,7 @@ fn self_signed(
         algorithm,
         not_before_s: now_s()?,
         policies: &[],
+        days: None,
         private_key_usage_days: PRIVATE_KEY_USAGE_DAYS,
     };
     sign(&draft.build()?, &*signer)

@@ -59,8 +59,13 @@ impl Server {
         {
             return Err(fault.clone().into());
         }
-        let pool = self.hold_keys(installation, &usable)?;
-        let done = self.serve_planned(installation, planned, &pool);
+        let issuers = installation.issuer_plans(lifecycle::now_s()?)?;
+        let held: Vec<&Candidate> =
+            usable.iter().copied().chain(issuers.iter().flat_map(|plan| plan.responders())).collect();
+        let pool = self.hold_keys(installation, &held)?;
+        let done = self
+            .serve_planned(installation, planned, &pool)
+            .and_then(|()| self.answering.serve(installation, issuers, &pool));
         if done.is_err() {
             self.hold_former_keys(&pool);
         }
@@ -140,10 +145,29 @@ impl Server {
         Ok(pool)
     }
 
+    /// Reads issuers and responders again, beside profiles that stay as they are.
+    pub(super) fn reload_responders(&self, installation: &Installation) -> Result<(), ServeError> {
+        let _one_at_a_time = self.one_reload();
+        let issuers = installation.issuer_plans(lifecycle::now_s()?)?;
+        let profiles: Vec<Candidate> = {
+            let profiles = self.watched.profiles.read().unwrap_or_else(PoisonError::into_inner);
+            profiles.iter().filter_map(|(_, unit)| unit.as_ref().ok().cloned()).collect()
+        };
+        let held: Vec<&Candidate> = profiles.iter().chain(issuers.iter().flat_map(|plan| plan.responders())).collect();
+        let pool = self.hold_keys(installation, &held)?;
+        let done = self.answering.serve(installation, issuers, &pool);
+        if done.is_err() {
+            self.hold_former_keys(&pool);
+        }
+        done
+    }
+
     fn hold_former_keys(&self, pool: &Pool) {
         let profiles = self.watched.profiles.read().unwrap_or_else(PoisonError::into_inner);
+        let issuers = self.answering.plans();
+        let responders = issuers.iter().flat_map(|plan| plan.responders());
         let specs: Result<Vec<_>, _> =
-            profiles.iter().filter_map(|(_, unit)| unit.as_ref().ok()).map(Candidate::spec).collect();
+            profiles.iter().filter_map(|(_, unit)| unit.as_ref().ok()).chain(responders).map(Candidate::spec).collect();
         drop(profiles);
         // Jobs find their key by themselves; this keeps the pool's challenges to the keys that serve.
         match specs {

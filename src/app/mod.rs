@@ -4,9 +4,14 @@
 //! what serving needs and whether it is there (`serving`, `readiness`), signals.
 //! Does not own: anything that one room can do alone.
 
+mod adoption;
+mod agent;
+mod answering;
 pub mod checks;
+mod desk;
 mod events;
 mod installation;
+mod issuing;
 pub mod lifecycle;
 mod loading;
 mod observability;
@@ -16,6 +21,8 @@ pub mod setup;
 mod toml_template;
 mod units;
 
+pub use agent::{AgentError, run as run_agent};
+pub use desk::Desk;
 pub use installation::{Installation, InstallationError};
 pub use serving::{ServeError, serve};
-pub use units::{UnitFault, WARN_DAYS};
+pub use units::{UnitFault, WARN_DAYS, rfc3339};

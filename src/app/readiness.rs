@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::answering::Answering;
 use super::toml_template::SOFTWARE_TIER_WARNING;
 use super::units::{Candidate, UnitFault};
-use crate::ca::CertificateKind;
+use crate::ca::{Certificate, CertificateKind};
 use crate::clock::Clock;
 use crate::config::{Configuration, TierName};
 use crate::http::{CheckState, Readiness, ReadyCheck, ReadyReport};
@@ -15,6 +16,7 @@ use crate::ledger::Ledger;
 pub(super) struct Watched {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) answering: Arc<Answering>,
     pub(super) pool: RwLock<Option<Arc<Pool>>>,
     pub(super) software_tier: bool,
     /// Each profile with its unit, or why it has none; replaced at SIGHUP.
@@ -23,6 +25,11 @@ pub(super) struct Watched {
 
 pub(super) fn check(name: impl Into<String>, state: CheckState, reason: impl Into<String>) -> ReadyCheck {
     ReadyCheck { name: name.into(), state, reason: reason.into() }
+}
+
+/// Days until a certificate's end; negative once it is over.
+pub(super) fn left_days(certificate: &Certificate, now_s: i64) -> i64 {
+    (certificate.not_after_s - now_s).div_euclid(86_400)
 }
 
 /// A profile's unit, as `/readyz` and `check` both say it.
@@ -95,6 +102,8 @@ impl Readiness for SharedReadiness {
         let mut checks = vec![clock_check(&*watched.clock), watched.token_check(), watched.ledger_check()];
         let profiles = watched.profiles.read().unwrap_or_else(PoisonError::into_inner);
         checks.extend(profiles.iter().map(|(name, unit)| profile_check(name, unit, now_s)));
+        drop(profiles);
+        checks.extend(watched.answering.checks(now_s));
         ReadyReport { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
 }

@@ -9,6 +9,8 @@ use actix_web::web;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::adoption;
+use super::answering::Answering;
 use super::events::{EventChannel, Recorder};
 use super::installation::{Installation, InstallationError, Purpose};
 use super::lifecycle::LifecycleError;
@@ -22,6 +24,7 @@ use crate::http::server::StartError;
 use crate::http::{self, Callers, Limits, Services};
 use crate::keys::KeyError;
 use crate::ledger::{Event, Ledger, LedgerError};
+use crate::ocsp::{self, Responder};
 use crate::store::{KeyState, StoreError};
 use crate::tsa::{Authority, Deps};
 
@@ -90,6 +93,7 @@ pub(super) struct Server {
     clock: Arc<MachineClock>,
     pub(super) events: EventChannel,
     pub(super) authority: Arc<Authority>,
+    pub(super) answering: Arc<Answering>,
     pub(super) watched: Arc<Watched>,
 }
 
@@ -128,6 +132,10 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
     let (server, recorder) = Server::start(Installation::with(configuration)?)?;
     let server = Arc::new(server);
     let result = server.begin().and_then(|issuers| {
+        server
+            .answering
+            .follow(&server)
+            .map_err(|source| ServeError::System { doing: "starting to follow certificates' changes", source })?;
         system.block_on(async {
             let installation = server.installation();
             let configuration = &installation.configuration;
@@ -135,6 +143,7 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
                 settings: configuration.http.clone(),
                 public_url: configuration.public_url.clone(),
                 authority: Arc::clone(&server.authority),
+                responder: Arc::clone(&server.answering.responder),
                 callers: RwLock::new(Arc::new(callers(configuration))),
                 limits: Limits::new(&configuration.http),
                 readiness: Box::new(SharedReadiness(Arc::clone(&server.watched))),
@@ -175,6 +184,7 @@ impl Server {
             json!({ "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id() }),
         ))?;
         let system = |doing| move |source| ServeError::System { doing, source };
+        adoption::adopt(&installation, &installation.registry(Arc::clone(&ledger)))?;
         let (events, recorder) =
             EventChannel::start(Arc::clone(&ledger)).map_err(system("starting the event recorder"))?;
         let clock_events = events.clone();
@@ -187,15 +197,27 @@ impl Server {
         )?;
         let trusted_clock: Arc<dyn Clock> = clock.clone();
         let authority = Authority::new(Deps { clock: trusted_clock.clone(), ledger: Arc::clone(&ledger) });
+        let responder = Responder::new(ocsp::Deps {
+            clock: trusted_clock.clone(),
+            store: Arc::clone(&installation.store),
+            cache_octets: installation.configuration.ocsp.cache_octets(),
+        })
+        .map_err(system("starting the OCSP responder"))?;
+        let holder = format!("server {}", ledger.health().server_id);
+        let answering = Answering::new(responder, holder).map_err(system("starting to sign OCSP answers ahead"))?;
         let watched = Arc::new(Watched {
             clock: trusted_clock,
             ledger: Arc::clone(&ledger),
+            answering: Arc::clone(&answering),
             pool: RwLock::new(None),
             software_tier: tier_is_software(&installation.configuration),
             profiles: RwLock::new(Vec::new()),
         });
         let installation = RwLock::new(Arc::new(installation));
-        Ok((Self { installation, reloading: Mutex::new(()), ledger, clock, events, authority, watched }, recorder))
+        Ok((
+            Self { installation, reloading: Mutex::new(()), ledger, clock, events, authority, answering, watched },
+            recorder,
+        ))
     }
 
     /// Loads what is to be served, and gives the issuers' certificates.
@@ -213,13 +235,17 @@ impl Server {
         issuers(&installation)
     }
 
-    fn installation(&self) -> Arc<Installation> {
+    pub(super) fn one_reload(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.reloading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn installation(&self) -> Arc<Installation> {
         Arc::clone(&self.installation.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Reads noonmark.toml's profiles and callers and the store's keys again; what is not in order leaves all as it was.
     fn reload(&self, services: &Services) {
-        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.one_reload();
         match self.try_reload(services) {
             Ok(()) => tracing::info!("reloaded"),
             Err(error) => {
@@ -286,8 +312,10 @@ impl Server {
 
     /// In the reverse order of the start; what is under way is finished.
     fn stop(&self, recorder: Recorder, result: &Result<(), ServeError>) {
+        // Before the lock: its thread may be about to reload.
+        self.answering.stop();
         // A reload that is under way finishes first: it must not find half a server.
-        let _no_reload = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _no_reload = self.one_reload();
         let pool = self.watched.pool.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(pool) = pool {
             pool.stop();
@@ -320,6 +348,7 @@ fn warn_of_what_needs_a_restart(before: &Configuration, after: &Configuration) {
         ("[http]", http(before) != http(after)),
         ("[store]", before.store != after.store),
         ("[clock]", before.clock != after.clock),
+        ("[ocsp]", before.ocsp != after.ocsp),
         ("[log]", before.log != after.log),
         ("[token]", before.token != after.token),
         ("[module_environment]", before.module_environment != after.module_environment),

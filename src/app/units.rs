@@ -133,8 +133,9 @@ pub(crate) fn uri(row: &KeyRow) -> Result<KeyUri, UnitFault> {
     row.uri.parse().map_err(|error| UnitFault::Unreadable { key: row.name.clone(), reason: format!("{error}") })
 }
 
-/// A time for people.
-pub(crate) fn rfc3339(unix_s: i64) -> String {
+/// A time for people, RFC 3339; seconds since 1970.
+#[must_use]
+pub fn rfc3339(unix_s: i64) -> String {
     jiff::Timestamp::from_second(unix_s).map_or_else(|_| unix_s.to_string(), |time| time.to_string())
 }
 

@@ -96,6 +96,8 @@ pub struct Draft<'a> {
     pub not_before_s: i64,
     /// The policies to be named; for a TSU those it serves under.
     pub policies: &'a [Oid],
+    /// How many days it holds; None is its kind's [`CertificateKind::validity_days`].
+    pub days: Option<i64>,
     /// How long a TSU's key signs, in days (privateKeyUsagePeriod).
     pub private_key_usage_days: i64,
 }
@@ -118,7 +120,7 @@ impl Draft<'_> {
     /// # Errors
     /// What can't be encoded, or would break its profile.
     pub fn build(&self) -> Result<Unsigned, BuildError> {
-        let mut not_after_s = self.not_before_s + self.kind.validity_days() * DAY_S - 1;
+        let mut not_after_s = self.not_before_s + self.days.unwrap_or(self.kind.validity_days()) * DAY_S - 1;
         if let Some((issuer, _)) = self.issuer {
             not_after_s = not_after_s.min(issuer.not_after_s);
             if not_after_s <= self.not_before_s {
@@ -214,6 +216,14 @@ impl Draft<'_> {
 }
 
 impl Unsigned {
+    /// The certificate as it will be, without its signature.
+    ///
+    /// # Errors
+    /// What was built does not read back.
+    pub fn preview(&self) -> Result<Certificate, BuildError> {
+        Ok(Certificate::from_der(&self.join(&[0]))?)
+    }
+
     /// The bytes to be signed.
     #[must_use]
     pub fn tbs_der(&self) -> &[u8] {
@@ -332,6 +342,7 @@ mod tests {
             algorithm: subject.public.algorithm().default_signature(),
             not_before_s: now_s,
             policies: if kind == CertificateKind::Tsu { &policies } else { &[] },
+            days: None,
             private_key_usage_days: 395,
         }
         .build()?;
@@ -403,6 +414,7 @@ mod tests {
             algorithm: other.public.algorithm().default_signature(),
             not_before_s: NOW_S,
             policies: &[],
+            days: None,
             private_key_usage_days: 395,
         }
         .build()

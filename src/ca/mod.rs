@@ -2,7 +2,8 @@
 //!
 //! Owns: reading a certificate's facts from its original octets ([`Certificate`]), the kinds and what each demands
 //! ([`CertificateKind`], [`profile`]), building and assembling in two phases ([`builder`]), certificate signing
-//! requests ([`csr`]), and ordering a chain ([`chain`]).
+//! requests ([`csr`]), ordering a chain ([`chain`]), how a status may change ([`status`]), and the issuers with their
+//! certificates' status, each change with its record ([`registry`]).
 //! Does not own: keys (a signature comes from `keys` through the caller), path validation for strangers' documents.
 //! Enter by [`Certificate::from_der`] and [`builder::Draft`].
 
@@ -10,9 +11,15 @@ pub mod builder;
 mod certificate;
 pub mod chain;
 pub mod csr;
+mod issuer;
 mod name;
 pub mod profile;
+mod reason;
+pub mod registry;
+pub mod status;
 
 pub use certificate::{Certificate, CertificateError, pem_decode, pem_encode};
+pub use issuer::{AheadHash, IssuerSettings, IssuerSettingsError, MAX_VALIDITY_S, MIN_VALIDITY_S, NotIssuedAnswer};
 pub use name::{SubjectName, SubjectNameError};
 pub use profile::{CertificateKind, Finding, Severity};
+pub use reason::{reason_from_name, reason_name};

@@ -4,11 +4,14 @@
 //! Exit codes: 0 done, 1 it failed and the message says what to do, 2 the words were wrong.
 
 mod audit;
+mod ca_agent;
+mod cert;
 mod check;
 mod completions;
 mod environment;
 mod failure;
 mod init;
+mod issuer;
 mod key;
 mod operator;
 mod serve;
@@ -46,13 +49,21 @@ pub enum Verb {
     Init(init::InitArguments),
     /// Start the whole installation on this machine and say how to use it
     Up(up::UpArguments),
-    /// Serve: timestamps over HTTP
+    /// Serve: timestamps and certificates' status over HTTP
     Serve(serve::ServeArguments),
+    /// Renew what is due with the ca token's key, beside `serve`
+    CaAgent(ca_agent::CaAgentArguments),
     /// Is everything that serving needs in order? Token, keys, certificates, clock, store
     Check(check::CheckArguments),
     /// Keys: where they live, who may use them, their certificates
     #[command(subcommand)]
     Key(key::KeyVerb),
+    /// Issuers: whose certificates are answered for, and how
+    #[command(subcommand)]
+    Issuer(issuer::IssuerVerb),
+    /// Certificates: their status, revoking
+    #[command(subcommand)]
+    Cert(cert::CertVerb),
     /// Get a timestamp for a file, check it, and write it beside the file
     Timestamp(timestamp::TimestampArguments),
     /// What was signed, when, by which key, for whom
@@ -80,6 +91,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Verb::Init(init) => init::run(&arguments.dir, init),
         Verb::Up(up) => up::run(&arguments.dir, up),
         Verb::Serve(serve) => serve::run(&arguments.dir, serve),
+        Verb::CaAgent(agent) => ca_agent::run(&arguments.dir, agent),
+        Verb::Issuer(verb) => issuer::run(&arguments.dir, verb),
+        Verb::Cert(verb) => cert::run(&arguments.dir, verb),
         Verb::Check(check) => check::run(&arguments.dir, check),
         Verb::Key(verb) => key::run(&arguments.dir, verb),
         Verb::Timestamp(timestamp) => timestamp::run(timestamp),

@@ -14,7 +14,7 @@ use crate::config::Configuration;
 /// Arguments of `up`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  noonmark up\n  noonmark up --dir /var/lib/noonmark\n\nStarts `noonmark serve`, prints how to get a first timestamp, and stays: Ctrl-C and SIGTERM end both, SIGHUP is passed on.\nIn production run `noonmark serve` under a service manager instead."
+    after_help = "Examples:\n  noonmark up\n  noonmark up --dir /var/lib/noonmark\n\nStarts `noonmark serve` and `noonmark ca-agent`, prints how to get a first timestamp, and stays: Ctrl-C and SIGTERM end\nall of them, SIGHUP is passed on to the server.\nIn production run the two under a service manager instead, each as a user of its own."
 )]
 pub struct UpArguments {}
 
@@ -33,6 +33,8 @@ pub(super) fn run(directory: &Path, _: &UpArguments) -> Result<ExitCode, Failure
     let address = reachable(listen);
     let program = std::env::current_exe().map_err(Failure::doing("finding this program's own file"))?;
     let directory = std::path::absolute(directory).map_err(Failure::doing(directory.display()))?;
+    // An installation that joined another has no ca token: its agent runs elsewhere.
+    let agent = configuration.token.contains_key("ca").then(|| program.clone());
     let text = instructions(&configuration, &directory, &program, address);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -47,10 +49,24 @@ pub(super) fn run(directory: &Path, _: &UpArguments) -> Result<ExitCode, Failure
             .arg(&directory)
             .spawn()
             .map_err(Failure::doing("starting `noonmark serve`"))?;
+        let mut agent = match &agent {
+            None => None,
+            Some(program) => match Command::new(program).arg("ca-agent").arg("--dir").arg(&directory).spawn() {
+                Ok(agent) => Some(agent),
+                Err(error) => {
+                    end(&mut server);
+                    return Err(Failure::doing("starting `noonmark ca-agent`")(error));
+                }
+            },
+        };
         let watched = watch(&mut server, signals, address, &text).await;
         if watched.is_err() {
             drop(server.kill());
             drop(server.wait());
+        }
+        // Without the server the agent has nobody to issue for; it ends well, so that its duty is free at once.
+        if let Some(agent) = &mut agent {
+            end(agent);
         }
         watched
     })?;
@@ -116,6 +132,16 @@ async fn watch(
             tracing::debug!(name, "the server had ended already");
         }
     }
+}
+
+/// Asks a process to end, and waits for it.
+fn end(process: &mut Child) {
+    let asked = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
+    if !asked.is_ok_and(|status| status.success()) {
+        // It has ended already, or can't be asked.
+        drop(process.kill());
+    }
+    drop(process.wait());
 }
 
 fn listens(address: SocketAddr) -> bool {

@@ -8,6 +8,7 @@ mod caller;
 mod clock;
 mod http;
 mod log;
+mod ocsp;
 mod store;
 mod token;
 mod tsa;
@@ -21,6 +22,7 @@ pub use caller::CallerSection;
 pub use clock::{ClockSection, ClockSource};
 pub use http::{HttpSection, TlsSection};
 pub use log::{LogFormat, LogSection};
+pub use ocsp::OcspSection;
 pub use store::StoreSection;
 pub use token::{TierName, TokenSection};
 pub use tsa::{RsaPadding, TsaSection};
@@ -77,6 +79,9 @@ pub struct Configuration {
     /// The HTTP service.
     #[serde(default)]
     pub http: HttpSection,
+    /// The OCSP responder.
+    #[serde(default)]
+    pub ocsp: OcspSection,
     /// Where records and certificates are kept.
     #[serde(default)]
     pub store: StoreSection,
@@ -184,6 +189,7 @@ impl Configuration {
         }
         self.http.check()?;
         self.clock.check()?;
+        self.ocsp.check()?;
         for (name, section) in &self.token {
             section.check(name)?;
         }
@@ -237,6 +243,7 @@ mod tests {
         assert!(configuration.tsa.contains_key("default"));
         assert_eq!(configuration.http, HttpSection::default());
         assert_eq!(configuration.log, LogSection::default());
+        assert_eq!(configuration.ocsp, OcspSection::default());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The endpoints, on actix-web: a file an endpoint group.
 //!
 //! Owns: paths, media types, limits on bodies, connections and callers, who a caller is, problem+json, TLS.
-//! Does not own: what is answered (see `tsa`); wiring (see `app`).
+//! Does not own: what is answered (see `tsa`, `ocsp`); wiring (see `app`).
 //! Enter by [`server::start`] with [`Services`].
 
 mod body;
@@ -9,6 +9,7 @@ mod caller;
 mod certificates;
 mod limits;
 mod mailbox;
+mod ocsp;
 mod operators;
 mod pages;
 mod problem;
@@ -26,6 +27,7 @@ pub use operators::{CheckState, Readiness, ReadyCheck, ReadyReport};
 pub use tls::TlsError;
 
 use crate::config::HttpSection;
+use crate::ocsp::Responder;
 use crate::tsa::Authority;
 
 /// What the endpoints are handed.
@@ -36,6 +38,8 @@ pub struct Services {
     pub public_url: String,
     /// Timestamps.
     pub authority: Arc<Authority>,
+    /// Certificates' status.
+    pub responder: Arc<Responder>,
     /// Who is known by name.
     pub callers: RwLock<Arc<Callers>>,
     /// How much a caller may ask.

@@ -16,7 +16,7 @@ use super::mailbox::Mailbox;
 use super::problem::Problem;
 use super::tls::{self, TlsError};
 use super::tsa::TimestampSeconds;
-use super::{Services, certificates, operators, pages, tsa as tsa_routes};
+use super::{Services, certificates, ocsp, operators, pages, tsa as tsa_routes};
 use crate::crypto::DigestAlgorithm;
 
 /// File descriptors kept for the store, the token's module, listeners and the log.
@@ -75,6 +75,7 @@ pub fn start(
             .app_data(seconds.clone())
             .app_data(Mailbox::start())
             .configure(tsa_routes::routes)
+            .configure(ocsp::routes)
             .configure(operators::routes)
             .configure(certificates::routes)
             .configure(pages::routes)

@@ -20,7 +20,7 @@ pub use verify::{Broken, ChainReport, VerifyReport, verify};
 
 /// What is recorded of a token.
 pub use crate::store::TokenRow as TokenRecord;
-use crate::store::{ServerLease, Store, StoreError};
+use crate::store::{Change, ServerLease, Store, StoreError};
 use queue::Queue;
 
 /// An event: what happened, and the rest as JSON (who, what, before, after).
@@ -47,6 +47,8 @@ pub enum Record {
     Token(TokenRecord),
     /// An event.
     Event(Event),
+    /// An event, and the change that it tells of: both are committed, or neither.
+    Change(Event, Box<Change>),
 }
 
 /// Why something is not recorded.
@@ -66,6 +68,12 @@ pub enum LedgerError {
     #[error("the record was not committed: {reason}")]
     NotCommitted {
         /// What the store said.
+        reason: String,
+    },
+    /// The change's condition is not met; nothing was changed and nothing recorded.
+    #[error("{reason}")]
+    Conflict {
+        /// Which, for the officer.
         reason: String,
     },
     /// The ledger was stopped.
@@ -119,6 +127,8 @@ pub struct Ledger {
 
 /// How long an event waits for its commit.
 const EVENT_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a change waits for its commit: an import of 50,000 certificates takes some seconds on a slow disk.
+const CHANGE_PATIENCE: Duration = Duration::from_secs(120);
 
 impl Ledger {
     /// Starts the ledger's thread on the lease's chain.
@@ -156,11 +166,24 @@ impl Ledger {
     /// # Errors
     /// It is not.
     pub fn record_event(&self, event: Event) -> Result<Recorded, LedgerError> {
+        self.record_and_wait(Record::Event(event), EVENT_PATIENCE)
+    }
+
+    /// Makes a change and records it, in one transaction, and waits until both are durable.
+    ///
+    /// # Errors
+    /// [`LedgerError::Conflict`] if the change's condition is not met; else as [`Self::record_event`]: the change may then
+    /// stand all the same if [`LedgerError::NotCommitted`] says that the commit's outcome is unknown.
+    pub fn record_change(&self, event: Event, change: Change) -> Result<Recorded, LedgerError> {
+        self.record_and_wait(Record::Change(event, Box::new(change)), CHANGE_PATIENCE)
+    }
+
+    fn record_and_wait(&self, record: Record, patience: Duration) -> Result<Recorded, LedgerError> {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let done: Completion = Box::new(move |result| drop(sender.send(result)));
-        self.submit(Lane::Interactive, Record::Event(event), done)?;
+        self.submit(Lane::Interactive, record, done)?;
         receiver
-            .recv_timeout(EVENT_PATIENCE)
+            .recv_timeout(patience)
             .unwrap_or_else(|_| Err(LedgerError::NotCommitted { reason: "no answer in time".to_owned() }))
     }
 

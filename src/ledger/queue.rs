@@ -23,6 +23,8 @@ pub enum Lane {
 pub struct Recorded {
     /// Its number in the chain.
     pub number: i64,
+    /// How many certificates its change wrote to the registry.
+    pub certificates_written: u64,
 }
 
 /// Hears of a record's fate, once.

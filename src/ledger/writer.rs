@@ -111,7 +111,7 @@ impl Committer {
         self.measures.up.set(1.0);
         loop {
             match self.queue.next(IDLE) {
-                Next::Group(group) => self.commit(group),
+                Next::Group(group) => self.commit_in_parts(group),
                 Next::Idle => match self.writer.renew() {
                     Ok(true) => {}
                     Ok(false) => self.recover("the lease was taken over".to_owned()),
@@ -125,16 +125,42 @@ impl Committer {
         }
     }
 
+    /// A change goes alone, since its condition may not be met and then only its own record falls away; they are rare.
+    fn commit_in_parts(&mut self, group: Vec<Waiting>) {
+        if group.iter().all(|waiting| !matches!(waiting.record, Record::Change(..))) {
+            return self.commit(group);
+        }
+        let mut part = Vec::new();
+        for waiting in group {
+            if matches!(waiting.record, Record::Change(..)) {
+                if !part.is_empty() {
+                    self.commit(std::mem::take(&mut part));
+                }
+                self.commit(vec![waiting]);
+            } else {
+                part.push(waiting);
+            }
+        }
+        if !part.is_empty() {
+            self.commit(part);
+        }
+    }
+
     fn commit(&mut self, group: Vec<Waiting>) {
         let recorded_at_us = now_us();
         let server_id = self.lease.server_id();
         let mut end = self.end;
+        let mut change = None;
         let mut completions = Vec::with_capacity(group.len());
         self.rows.clear();
         for Waiting { record, done } in group {
             let (kind, detail, token) = match record {
                 Record::Token(token) => (Cow::Borrowed("token"), None, Some(token)),
                 Record::Event(event) => (Cow::Owned(event.kind), Some(event.detail.to_string()), None),
+                Record::Change(event, its_change) => {
+                    change = Some(its_change);
+                    (Cow::Owned(event.kind), Some(event.detail.to_string()), None)
+                }
             };
             let row = LedgerRow {
                 server_id,
@@ -150,10 +176,13 @@ impl Committer {
             completions.push(done);
         }
         let began = Instant::now();
-        let appended = self.writer.append(self.end, &self.rows, end);
+        let appended = match (&change, self.rows.as_slice()) {
+            (Some(change), [row]) => self.writer.append_with(self.end, row, end, change),
+            _ => self.writer.append(self.end, &self.rows, end).map(|()| 0),
+        };
         self.measures.commit_seconds.record(began.elapsed());
         match appended {
-            Ok(()) => {
+            Ok(certificates_written) => {
                 let numbers = self.end.number + 1..;
                 self.end = end;
                 let count = u32::try_from(completions.len()).unwrap_or(u32::MAX);
@@ -161,8 +190,13 @@ impl Committer {
                 self.measures.groups.increment(1);
                 self.measures.group_rows.record(f64::from(count));
                 for (number, done) in numbers.zip(completions) {
-                    release(done, Ok(Recorded { number }));
+                    release(done, Ok(Recorded { number, certificates_written }));
                 }
+            }
+            // Only its own condition was not met: the chain is as it was.
+            Err(AppendError::Conflict { reason }) => {
+                let refusal = LedgerError::Conflict { reason };
+                completions.into_iter().for_each(|done| release(done, Err(refusal.clone())));
             }
             Err(error) => {
                 let reason = error.to_string();

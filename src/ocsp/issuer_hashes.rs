@@ -54,6 +54,14 @@ impl IssuerHashes {
         [CertIdHash::Sha1, CertIdHash::Sha256].into_iter().find(|hash| self.hashes(*hash).matches(cert_id))
     }
 
+    /// Whether a CertID that names this issuer has the very octets of [`Self::cert_id_der`]: only then is an answer made
+    /// ahead the one that was asked for. What is free in DER is the parameters alone, NULL or absent.
+    #[must_use]
+    pub fn is_usual_form(&self, cert_id: &CertId<'_>, hash: CertIdHash) -> bool {
+        let content_len = self.hashes(hash).before_serial.len() + writer::tlv_len(cert_id.serial.len());
+        cert_id.whole.len() == writer::tlv_len(content_len)
+    }
+
     /// The CertID, whole, that an answer made ahead carries; `serial` is the INTEGER's content octets.
     ///
     /// The hash algorithm's parameters are NULL, as openssl and what is built on it ask. Who asks without NULL asks with

@@ -297,7 +297,7 @@ impl Store {
         either!(self, store => store.put_certificate(row))
     }
 
-    /// Every certificate.
+    /// Every certificate of the installation's own keys and issuers; those that came with an import are left out.
     ///
     /// # Errors
     /// The database's.

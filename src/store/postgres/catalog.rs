@@ -66,7 +66,7 @@ impl PostgresStore {
     pub(crate) fn certificates(&self) -> Result<Vec<CertificateRow>, StoreError> {
         let rows = self.query(
             "SELECT sha256, der, subject, issuer, serial, not_before_s, not_after_s, role FROM certificates \
-             ORDER BY not_before_s, sha256",
+             WHERE role <> 'imported' ORDER BY not_before_s, sha256",
             &[],
         )?;
         rows.iter()

@@ -82,7 +82,7 @@ impl SqliteStore {
             connection
                 .prepare(
                     "SELECT sha256, der, subject, issuer, serial, not_before_s, not_after_s, role \
-                     FROM certificates ORDER BY rowid",
+                     FROM certificates WHERE role <> 'imported' ORDER BY rowid",
                 )?
                 .query_map([], |row| {
                     Ok(CertificateRow {

@@ -1,0 +1,311 @@
+//! What certificates' status is answered with: issuers and responders from the store, joined with the pool's keys.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+
+use serde_json::json;
+
+use super::installation::Installation;
+use super::readiness::{check, left_days};
+use super::serving::{ServeError, Server};
+use super::units::{Candidate, UnitFault, WARN_DAYS, rfc3339};
+use crate::ca::{Certificate, CertificateKind, IssuerSettings, profile};
+use crate::config::RsaPadding;
+use crate::crypto::DigestAlgorithm;
+use crate::http::{CheckState, ReadyCheck};
+use crate::keys::Pool;
+use crate::ledger::Event;
+use crate::ocsp::{Ahead, Follower, Responder, ResponderParts, ServedIssuer, ServedResponder};
+use crate::store::{IssuerRow, KeyRow, KeyState, LeaseRow, StoreError};
+
+/// The duty that the CA's agent holds while it works.
+pub(super) const AGENT_DUTY: &str = "ca-agent";
+
+/// An issuer with the keys that may answer for it, and why others may not.
+#[derive(Clone)]
+pub(super) struct IssuerPlan {
+    row: IssuerRow,
+    certificate: Certificate,
+    settings: IssuerSettings,
+    responders: Vec<Candidate>,
+    faults: Vec<String>,
+}
+
+impl IssuerPlan {
+    pub(super) fn responders(&self) -> &[Candidate] {
+        &self.responders
+    }
+}
+
+/// How the CA's agent stands, as far as the store tells.
+#[derive(Clone, Debug, Default)]
+struct AgentState {
+    is_needed: bool,
+    lease: Option<LeaseRow>,
+}
+
+/// The parts that answer for certificates.
+pub(super) struct Answering {
+    pub(super) responder: Arc<Responder>,
+    ahead: Arc<Ahead>,
+    follower: RwLock<Option<Arc<Follower>>>,
+    plans: RwLock<Vec<IssuerPlan>>,
+    agent: RwLock<AgentState>,
+    /// The store's word when it was last asked whether issuers or responders changed.
+    catalog: RwLock<Vec<u8>>,
+    is_stopping: AtomicBool,
+}
+
+impl Answering {
+    pub(super) fn new(responder: Arc<Responder>, holder: String) -> std::io::Result<Arc<Self>> {
+        let ahead = Ahead::start(Arc::clone(&responder), holder)?;
+        Ok(Arc::new(Self {
+            responder,
+            ahead,
+            follower: RwLock::default(),
+            plans: RwLock::default(),
+            agent: RwLock::default(),
+            catalog: RwLock::default(),
+            is_stopping: AtomicBool::new(false),
+        }))
+    }
+
+    pub(super) fn plans(&self) -> Vec<IssuerPlan> {
+        self.plans.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers by this plan from now on.
+    pub(super) fn serve(
+        &self,
+        installation: &Installation,
+        plans: Vec<IssuerPlan>,
+        pool: &Arc<Pool>,
+    ) -> Result<(), ServeError> {
+        let mut issuers = Vec::new();
+        for plan in &plans {
+            let mut responders = Vec::new();
+            for candidate in &plan.responders {
+                let name = &candidate.row.name;
+                let unreadable = |reason: String| UnitFault::Unreadable { key: name.clone(), reason };
+                let key = pool.key(name).ok_or_else(|| unreadable("the signing pool does not hold it".to_owned()))?;
+                let spki = DigestAlgorithm::Sha256.digest(candidate.certificate().public_key.spki_der());
+                let mut spki_sha256 = [0; 32];
+                spki_sha256.copy_from_slice(spki.as_ref());
+                let parts = ResponderParts {
+                    certificate: candidate.certificate().clone(),
+                    algorithm: candidate.algorithm,
+                    id: installation.store.responder_id(&spki_sha256)?,
+                    pool: Arc::clone(pool),
+                    key,
+                };
+                responders.push(ServedResponder::new(parts).map_err(|error| unreadable(error.to_string()))?);
+            }
+            issuers.push(ServedIssuer::new(&plan.row, plan.certificate.clone(), plan.settings.clone(), responders));
+        }
+        self.responder.serve(issuers);
+        *self.plans.write().unwrap_or_else(PoisonError::into_inner) = plans;
+        self.ahead.look_through();
+        Ok(())
+    }
+
+    /// Follows the store: changed certificates, changed issuers, the agent.
+    pub(super) fn follow(self: &Arc<Self>, server: &Arc<Server>) -> std::io::Result<()> {
+        let (server, this): (Weak<Server>, Weak<Self>) = (Arc::downgrade(server), Arc::downgrade(self));
+        let look = move || {
+            if let (Some(server), Some(this)) = (server.upgrade(), this.upgrade())
+                && !this.is_stopping.load(Ordering::Relaxed)
+                && let Err(error) = this.look(&server)
+            {
+                tracing::warn!(%error, "issuers and responders could not be read again; what was served before is still served");
+            }
+        };
+        let follower = Follower::start(Arc::clone(&self.responder), Arc::clone(&self.ahead), look)?;
+        *self.follower.write().unwrap_or_else(PoisonError::into_inner) = Some(follower);
+        Ok(())
+    }
+
+    fn look(&self, server: &Server) -> Result<(), ServeError> {
+        let installation = server.installation();
+        let (issuers, keys) = (installation.store.issuers()?, installation.store.keys()?);
+        *self.agent.write().unwrap_or_else(PoisonError::into_inner) = AgentState {
+            is_needed: keys.iter().any(|key| key.role.starts_with("ca:") && key.state == KeyState::Active),
+            lease: installation.store.lease(AGENT_DUTY)?,
+        };
+        let now = fingerprint(&issuers, &keys);
+        let before = std::mem::replace(&mut *self.catalog.write().unwrap_or_else(PoisonError::into_inner), now.clone());
+        if before != now && !before.is_empty() {
+            server.reload_responders(&installation)?;
+            server.events.send(Event::new(
+                "responders-loaded",
+                json!({ "issuers": issuers.iter().map(|issuer| &issuer.name).collect::<Vec<_>>(), "who": "serve" }),
+            ));
+            tracing::info!("issuers or responders changed and are served");
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+        if let Some(follower) = self.follower.write().unwrap_or_else(PoisonError::into_inner).take() {
+            follower.stop();
+        }
+        self.ahead.stop();
+        self.responder.stop();
+    }
+
+    /// What `/readyz` says of issuers, of the news of changes, and of the agent.
+    pub(super) fn checks(&self, now_s: i64) -> Vec<ReadyCheck> {
+        let mut checks: Vec<ReadyCheck> = self.plans().iter().map(|plan| plan.check(now_s)).collect();
+        let deaf_since_s = self
+            .follower
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .and_then(|follower| follower.deaf_since_s());
+        if let Some(since_s) = deaf_since_s {
+            checks.push(check(
+                "certificates' status",
+                CheckState::Failed,
+                format!(
+                    "degraded: the store has told nothing since {}; stored answers are served until their end, nothing new is signed",
+                    rfc3339(since_s)
+                ),
+            ));
+        }
+        let agent = self.agent.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if agent.is_needed {
+            checks.push(agent_check(agent.lease.as_ref(), now_s));
+        }
+        checks
+    }
+}
+
+/// The CA's agent, as `/readyz` and `check` both say it: serving goes on without it.
+pub(super) fn agent_check(lease: Option<&LeaseRow>, now_s: i64) -> ReadyCheck {
+    let name = "ca-agent";
+    match lease {
+        None => {
+            check(name, CheckState::Warning, "it never ran: nothing is issued or renewed; start `noonmark ca-agent`")
+        }
+        Some(lease) if lease.until_us / 1_000_000 < now_s => check(
+            name,
+            CheckState::Warning,
+            format!(
+                "it has been away since {}: nothing is issued or renewed; start `noonmark ca-agent`",
+                rfc3339(lease.renewed_at_us / 1_000_000)
+            ),
+        ),
+        Some(_) => check(name, CheckState::Ok, ""),
+    }
+}
+
+impl IssuerPlan {
+    pub(super) fn check(&self, now_s: i64) -> ReadyCheck {
+        let name = format!("issuer {}", self.row.name);
+        if self.responders.is_empty() {
+            let why = self.faults.first().map_or_else(
+                || format!("no responder key; make one with `noonmark issuer responder {}`", self.row.name),
+                Clone::clone,
+            );
+            return check(name, CheckState::Warning, format!("OCSP answers tryLater: {why}"));
+        }
+        let ending = self.responders.iter().find(|one| {
+            // A responder's certificate is renewed at half of its life; one that is older than three quarters was not.
+            let certificate = one.certificate();
+            let life_s = certificate.not_after_s - certificate.not_before_s;
+            (certificate.not_after_s - now_s < life_s / 4) || left_days(certificate, now_s) < 1
+        });
+        if let Some(one) = ending {
+            return check(
+                name,
+                CheckState::Warning,
+                format!(
+                    "the certificate of responder {} ends at {} and was not renewed; is `noonmark ca-agent` running?",
+                    one.row.name,
+                    rfc3339(one.certificate().not_after_s)
+                ),
+            );
+        }
+        if left_days(&self.certificate, now_s) < WARN_DAYS {
+            return check(
+                name,
+                CheckState::Warning,
+                format!("its certificate ends at {}", rfc3339(self.certificate.not_after_s)),
+            );
+        }
+        match self.faults.first() {
+            Some(fault) => check(name, CheckState::Warning, fault.clone()),
+            None => check(name, CheckState::Ok, ""),
+        }
+    }
+}
+
+impl Installation {
+    /// Every issuer with the keys that may answer for it.
+    pub(super) fn issuer_plans(&self, now_s: i64) -> Result<Vec<IssuerPlan>, ServeError> {
+        let keys = self.store.keys()?;
+        let mut plans = Vec::new();
+        for row in self.store.issuers()? {
+            let unreadable = |reason: String| UnitFault::Unreadable { key: format!("issuer {}", row.name), reason };
+            let der = self.store.certificate_der(&row.certificate_sha256)?;
+            let der = der.ok_or(StoreError::Row { table: "issuers", column: "certificate_sha256" })?;
+            let certificate = Certificate::from_der(&der).map_err(|error| unreadable(error.to_string()))?;
+            let settings = IssuerSettings::from_json(&row.settings).map_err(|error| unreadable(error.to_string()))?;
+            let (mut responders, mut faults) = (Vec::new(), Vec::new());
+            for key in keys.iter().filter(|key| answers_for(key, &row.name) && key.state == KeyState::Active) {
+                match self.responder_candidate(key.clone(), &certificate, now_s) {
+                    Ok(candidate) => responders.push(candidate),
+                    Err(fault) => {
+                        tracing::error!(issuer = row.name, key = key.name, %fault, "a responder does not answer");
+                        faults.push(fault.to_string());
+                    }
+                }
+            }
+            plans.push(IssuerPlan { row, certificate, settings, responders, faults });
+        }
+        Ok(plans)
+    }
+
+    /// A responder's key with its certificate, held against its use and its issuer.
+    fn responder_candidate(&self, row: KeyRow, issuer: &Certificate, now_s: i64) -> Result<Candidate, UnitFault> {
+        let candidate = self.candidate(row, RsaPadding::Pkcs1)?;
+        let certificate = candidate.certificate();
+        let key = || candidate.row.name.clone();
+        let kind = CertificateKind::OcspResponder;
+        if let Some(finding) = profile::first_error(kind, certificate) {
+            return Err(UnitFault::Profile { key: key(), kind, text: finding.text });
+        }
+        // RFC 6960 §4.2.2.2: issued directly by the CA that it answers for, with the same key.
+        if !certificate.is_signed_by(issuer) {
+            let text = "it was not issued by the key of the issuer that it answers for (RFC 6960 §4.2.2.2)";
+            return Err(UnitFault::Profile { key: key(), kind, text });
+        }
+        if now_s < certificate.not_before_s || now_s >= certificate.not_after_s {
+            return Err(UnitFault::Period {
+                key: key(),
+                from: rfc3339(certificate.not_before_s),
+                until: rfc3339(certificate.not_after_s),
+            });
+        }
+        Ok(candidate)
+    }
+}
+
+/// Whether a key answers for an issuer: `ocsp:NAME`, or `ocsp:NAME:ALGORITHM` for further algorithms.
+pub(super) fn answers_for(key: &KeyRow, issuer_name: &str) -> bool {
+    key.role
+        .strip_prefix("ocsp:")
+        .is_some_and(|rest| rest == issuer_name || rest.split_once(':').is_some_and(|(name, _)| name == issuer_name))
+}
+
+/// Issuers and responders, as far as a change in them must be followed.
+fn fingerprint(issuers: &[IssuerRow], keys: &[KeyRow]) -> Vec<u8> {
+    let mut text = String::new();
+    for issuer in issuers {
+        text.push_str(&format!("{} {} {:?} {}\n", issuer.id, issuer.name, issuer.certificate_sha256, issuer.settings));
+    }
+    for key in keys.iter().filter(|key| key.role.starts_with("ocsp:")) {
+        text.push_str(&format!("{} {} {} {:?}\n", key.name, key.role, key.state.name(), key.certificate_sha256));
+    }
+    DigestAlgorithm::Sha256.digest(text.as_bytes()).as_ref().to_vec()
+}

@@ -1,0 +1,199 @@
+//! OCSP over HTTP (RFC 6960 appendix A, RFC 9919): POST a request, or GET it in the path.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use actix_web::http::header::{self, HeaderValue, HttpDate};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use tokio::sync::oneshot;
+
+use super::problem::Problem;
+use super::{Services, body};
+use crate::ca::registry::is_issuer_name;
+use crate::ocsp::{Answer, ErrorResponse, Outcome, SignedAnswer, decode_get_path};
+
+/// What a request's body is.
+const REQUEST: &str = "application/ocsp-request";
+/// What every answer is.
+const RESPONSE: &str = "application/ocsp-response";
+/// Longer than every limit inside; a last resort, so that no client waits for ever.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The most octets of a request: the 100 CertIDs that are answered for at once need a sixth of it.
+const MAX_REQUEST_BYTES: usize = 65_536;
+/// The path's beginning.
+const PREFIX: &str = "/ocsp";
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    // The raw path is read by hand: base64 has slashes of its own, and none may be merged or decoded on the way.
+    config.service(web::resource(["/ocsp", "/ocsp/{rest:.*}"]).to(answer));
+}
+
+async fn answer(request: HttpRequest, payload: web::Payload, services: web::Data<Services>) -> HttpResponse {
+    let target = Target::of(request.uri().path());
+    if request.method() == Method::GET {
+        return get(&request, target, &services).await;
+    }
+    if request.method() != Method::POST {
+        return Problem::MethodNotAllowed { allow: "GET, POST" }.response();
+    }
+    post(&request, payload, target, &services).await
+}
+
+/// What a raw path asks for.
+struct Target<'a> {
+    issuer: Option<&'a str>,
+    request: &'a str,
+}
+
+impl<'a> Target<'a> {
+    /// A request in base64 begins with M, an issuer's name with a lower-case letter: they can't be mixed up.
+    fn of(path: &'a str) -> Self {
+        let rest = path.strip_prefix(PREFIX).unwrap_or_default();
+        let rest = rest.strip_prefix('/').unwrap_or(rest);
+        let (first, after) = rest.split_once('/').unwrap_or((rest, ""));
+        if is_issuer_name(first) {
+            Self { issuer: Some(first), request: after }
+        } else {
+            Self { issuer: None, request: rest }
+        }
+    }
+}
+
+async fn get(request: &HttpRequest, target: Target<'_>, services: &web::Data<Services>) -> HttpResponse {
+    let Some(query) = decode_get_path(target.request.as_bytes()) else {
+        return error(StatusCode::OK, ErrorResponse::MalformedRequest, services);
+    };
+    match services.responder.begin(target.issuer, &query) {
+        Outcome::Now(answer) => cacheable(request, &answer, services),
+        later @ Outcome::Later(_) => match look_up(request, later, services).await {
+            Ok(answer) => cacheable(request, &answer, services),
+            Err(problem) => problem.response(),
+        },
+    }
+}
+
+async fn post(
+    request: &HttpRequest,
+    payload: web::Payload,
+    target: Target<'_>,
+    services: &web::Data<Services>,
+) -> HttpResponse {
+    if !target.request.is_empty() {
+        return error(StatusCode::NOT_FOUND, ErrorResponse::MalformedRequest, services);
+    }
+    if !body::has_media_type(request, REQUEST) {
+        return error(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorResponse::MalformedRequest, services);
+    }
+    let query = match body::read(request, payload, MAX_REQUEST_BYTES, services.settings.body_timeout_s).await {
+        Ok(query) => query,
+        Err(problem) => {
+            let mut answer = error(problem.response().status(), ErrorResponse::MalformedRequest, services);
+            // What is left of the body is not worth reading.
+            answer.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+            return answer;
+        }
+    };
+    let answer = match services.responder.begin(target.issuer, &query) {
+        Outcome::Now(answer) => answer,
+        later @ Outcome::Later(_) => match look_up(request, later, services).await {
+            Ok(answer) => answer,
+            Err(problem) => return problem.response(),
+        },
+    };
+    match answer {
+        Answer::Signed(answer) => signed(StatusCode::OK, services).body(answer.der.clone()),
+        Answer::Error(what) => error(StatusCode::OK, what, services),
+    }
+}
+
+/// The store's part, away from this thread. Only what costs is counted against its caller.
+async fn look_up(request: &HttpRequest, outcome: Outcome, services: &web::Data<Services>) -> Result<Answer, Problem> {
+    let pending = match outcome {
+        Outcome::Now(answer) => return Ok(answer),
+        Outcome::Later(pending) => pending,
+    };
+    let caller = services.callers().identify(request)?;
+    let _permit = services.limits.admit(&caller.id)?;
+    let (sender, receiver) = oneshot::channel::<Answer>();
+    let responder = Arc::clone(&services.responder);
+    // The client may be gone when the answer comes; it is kept for the next one.
+    let asked = web::block(move || responder.look_up(pending, Box::new(move |answer| drop(sender.send(answer)))));
+    let answer = tokio::time::timeout(ANSWER_TIMEOUT, async {
+        // A pool that is gone drops the work, and with it the sender.
+        drop(asked.await);
+        receiver.await
+    });
+    Ok(match answer.await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) | Err(_) => Answer::Error(ErrorResponse::TryLater),
+    })
+}
+
+fn signed(status: StatusCode, services: &Services) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    if services.is_leaving.load(Ordering::Relaxed) {
+        response.force_close();
+    }
+    response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(RESPONSE)));
+    response
+}
+
+fn error(status: StatusCode, what: ErrorResponse, services: &Services) -> HttpResponse {
+    signed(status, services)
+        .insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-cache")))
+        .body(what.der().to_vec())
+}
+
+/// An answer to a GET, with what caches need (RFC 9919 §6, §7).
+fn cacheable(request: &HttpRequest, answer: &Answer, services: &Services) -> HttpResponse {
+    let answer = match answer {
+        Answer::Signed(answer) => answer,
+        Answer::Error(what) => return error(StatusCode::OK, *what, services),
+    };
+    if !answer.is_shared {
+        return signed(StatusCode::OK, services).body(answer.der.clone());
+    }
+    let is_known = request
+        .headers()
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == answer.etag));
+    let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    let mut response = signed(status, services);
+    response
+        .insert_header((header::ETAG, answer.etag.as_str()))
+        .insert_header(header::LastModified(date(answer.this_update_s)))
+        .insert_header(header::Expires(date(answer.next_update_s)))
+        .insert_header((header::CACHE_CONTROL, cache_control(answer)));
+    if is_known { response.finish() } else { response.body(answer.der.clone()) }
+}
+
+fn cache_control(answer: &SignedAnswer) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now_s = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    format!("max-age={},public,no-transform,must-revalidate", answer.max_age_s(now_s))
+}
+
+fn date(seconds: i64) -> HttpDate {
+    (UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_an_issuer_or_a_request() {
+        let parts = |path| {
+            let target = Target::of(path);
+            (target.issuer.map(str::to_owned), target.request.to_owned())
+        };
+        assert_eq!(parts("/ocsp"), (None, String::new()));
+        assert_eq!(parts("/ocsp/"), (None, String::new()));
+        assert_eq!(parts("/ocsp/issuing"), (Some("issuing".to_owned()), String::new()));
+        assert_eq!(parts("/ocsp/issuing/MEk/w=="), (Some("issuing".to_owned()), "MEk/w==".to_owned()));
+        assert_eq!(parts("/ocsp/MEk//w%2F"), (None, "MEk//w%2F".to_owned()));
+    }
+}

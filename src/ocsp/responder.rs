@@ -1,0 +1,468 @@
+//! From a request to an answer: stored octets at once, or the store's word and a signature.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use metrics::{Counter, counter, describe_counter, describe_gauge, gauge};
+
+use super::cache::{AnswerCache, AnswerKey, SignedAnswer};
+use super::currency::ReadAt;
+use super::issuer::{ServedIssuer, ServedResponder};
+use super::keeper::Keeper;
+use super::{CertStatus, ErrorResponse, FORM, SingleAnswer};
+use crate::asn1::{CertIds, OcspRequest};
+use crate::ca::NotIssuedAnswer;
+use crate::clock::Clock;
+use crate::keys::Lane;
+use crate::store::{AnswerRow, CertIdHash, CertificateState, StatusAndAnswer, StatusRow, Store};
+
+/// An answer for the client.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// A signed one.
+    Signed(Arc<SignedAnswer>),
+    /// An error, which is not signed.
+    Error(ErrorResponse),
+}
+
+/// Takes the answer; called exactly once, on whichever thread has it.
+pub type Respond = Box<dyn FnOnce(Answer) + Send>;
+
+/// What a request comes to without waiting.
+pub enum Outcome {
+    /// This.
+    Now(Answer),
+    /// The store must be asked, which waits: hand it to [`Responder::look_up`].
+    Later(Pending),
+}
+
+/// A request that was read, with all that answering it needs.
+pub struct Pending {
+    issuer: Arc<ServedIssuer>,
+    responder: usize,
+    asked: Vec<Asked>,
+    nonce: Option<Vec<u8>>,
+}
+
+/// A certificate that was asked for.
+struct Asked {
+    cert_id: Vec<u8>,
+    /// By which hash it names our issuer; None for somebody else's.
+    hash: Option<CertIdHash>,
+    serial: Vec<u8>,
+    /// Whether a stored answer carries the very CertID that was asked with.
+    is_usual: bool,
+}
+
+/// A nonce of fewer octets may go unanswered (RFC 9654 §2.1), and a stored answer is then as good.
+const SHORT_NONCE: usize = 16;
+/// How often a status that changes under the signer is read again before the client is told to come back.
+const READINGS: usize = 4;
+
+struct Measures {
+    stored: Counter,
+    signed: Counter,
+    errors: [Counter; 5],
+}
+
+/// What the responder is handed.
+pub struct Deps {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Status and answers.
+    pub store: Arc<Store>,
+    /// How many octets of answers are held in memory, at most.
+    pub cache_octets: u64,
+}
+
+/// The OCSP responder: every issuer that is answered for.
+pub struct Responder {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) store: Arc<Store>,
+    pub(super) cache: AnswerCache,
+    served: RwLock<Arc<Served>>,
+    keeper: Keeper,
+    measures: Measures,
+}
+
+/// The issuers, by name and in the order of their numbers.
+#[derive(Default)]
+struct Served {
+    by_name: HashMap<String, Arc<ServedIssuer>>,
+    issuers: Vec<Arc<ServedIssuer>>,
+}
+
+impl Responder {
+    /// A responder that answers for nobody yet.
+    ///
+    /// # Errors
+    /// No thread from the system.
+    pub fn new(deps: Deps) -> std::io::Result<Arc<Self>> {
+        describe_counter!(
+            "noonmark_ocsp_answers_total",
+            "OCSP requests answered, by how (stored, signed, or the error's name)"
+        );
+        describe_gauge!("noonmark_ocsp_cache_bytes", "Octets of answers held in memory");
+        let outcome = |outcome: &'static str| counter!("noonmark_ocsp_answers_total", "outcome" => outcome);
+        Ok(Arc::new(Self {
+            clock: deps.clock,
+            keeper: Keeper::start(Arc::clone(&deps.store))?,
+            store: deps.store,
+            cache: AnswerCache::new(deps.cache_octets),
+            served: RwLock::default(),
+            measures: Measures {
+                stored: outcome("stored"),
+                signed: outcome("signed"),
+                errors: ErrorResponse::ALL.map(|error| outcome(error.name())),
+            },
+        }))
+    }
+
+    /// Answers for these issuers from now on. What was heard of an issuer that stays is kept.
+    pub fn serve(&self, issuers: Vec<ServedIssuer>) {
+        let before = self.issuers();
+        let mut served = Served::default();
+        for mut issuer in issuers {
+            if let Some(known) = before.iter().find(|known| known.id == issuer.id) {
+                issuer.currency = Arc::clone(&known.currency);
+            }
+            let issuer = Arc::new(issuer);
+            served.by_name.insert(issuer.name.clone(), Arc::clone(&issuer));
+            served.issuers.push(issuer);
+        }
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(served);
+        // Settings or a responder's certificate may be others.
+        self.cache.clear();
+    }
+
+    /// The issuers that are answered for.
+    #[must_use]
+    pub fn issuers(&self) -> Vec<Arc<ServedIssuer>> {
+        self.served().issuers.clone()
+    }
+
+    fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.served.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Octets of answers in memory.
+    #[must_use]
+    pub fn cached_octets(&self) -> u64 {
+        self.cache.octets()
+    }
+
+    /// Reads a request, and answers it if what is in memory suffices. `issuer` is the path's; None lets the first CertID
+    /// that is served choose.
+    pub fn begin(&self, issuer: Option<&str>, request: &[u8]) -> Outcome {
+        match self.try_begin(issuer, request) {
+            Ok(Outcome::Now(answer)) => Outcome::Now(self.counted(answer)),
+            Ok(later) => later,
+            Err(error) => Outcome::Now(self.counted(Answer::Error(error))),
+        }
+    }
+
+    fn try_begin(&self, issuer_name: Option<&str>, request: &[u8]) -> Result<Outcome, ErrorResponse> {
+        let request = OcspRequest::from_der(request).map_err(|_| ErrorResponse::MalformedRequest)?;
+        let served = self.served();
+        let issuer = match issuer_name {
+            Some(name) => served.by_name.get(name).filter(|issuer| issuer.names_any(&request.cert_ids)),
+            None => served.issuers.iter().find(|issuer| issuer.names_any(&request.cert_ids)),
+        }
+        .ok_or(ErrorResponse::Unauthorized)?;
+        let (at, responder) =
+            issuer.responder_for(&request.preferred_signature_algorithms).ok_or(ErrorResponse::TryLater)?;
+        let nonce = request.nonce.filter(|_| issuer.settings.answer_nonce && request.nonce_len >= SHORT_NONCE);
+        if nonce.is_none()
+            && request.cert_ids.len() == 1
+            && let one = request.cert_ids.first()
+            && let Some(hash) = issuer.hashes.matches(one)
+            && issuer.hashes.is_usual_form(one, hash)
+            && let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, one.serial)
+            && let Some(answer) = self.cache.get(&key)
+            && self.clock.read().is_ok_and(|now| now.unix_us / 1_000_000 < answer.next_update_s)
+        {
+            return Ok(Outcome::Now(Answer::Signed(answer)));
+        }
+        let asked = request
+            .cert_ids
+            .iter()
+            .map(|id| {
+                let hash = issuer.hashes.matches(id);
+                let is_usual = hash.is_some_and(|hash| issuer.hashes.is_usual_form(id, hash));
+                Asked { cert_id: id.whole.to_vec(), hash, serial: id.serial.to_vec(), is_usual }
+            })
+            .collect();
+        Ok(Outcome::Later(Pending {
+            issuer: Arc::clone(issuer),
+            responder: at,
+            asked,
+            nonce: nonce.map(<[u8]>::to_vec),
+        }))
+    }
+
+    fn counted(&self, answer: Answer) -> Answer {
+        match &answer {
+            Answer::Signed(_) => self.measures.stored.increment(1),
+            Answer::Error(error) => {
+                let at = ErrorResponse::ALL.iter().position(|one| one == error);
+                if let Some(counter) = at.and_then(|at| self.measures.errors.get(at)) {
+                    counter.increment(1);
+                }
+            }
+        }
+        answer
+    }
+
+    /// Asks the store, which waits, and has the answer signed unless a stored one stands; `respond` hears of it exactly
+    /// once. Not for an HTTP thread.
+    pub fn look_up(self: &Arc<Self>, pending: Pending, respond: Respond) {
+        gauge!("noonmark_ocsp_cache_bytes").set(octets(self.cache.octets()));
+        self.read_and_sign(pending, READINGS, Caller { respond: Some(respond), responder: Arc::clone(self) });
+    }
+
+    fn read_and_sign(self: &Arc<Self>, pending: Pending, readings: usize, caller: Caller) {
+        let issuer = Arc::clone(&pending.issuer);
+        let Some(responder) = issuer.responders.get(pending.responder) else { return caller.give_up() };
+        // Fail closed: with a clock that is not trusted nothing is signed.
+        let Ok(now) = self.clock.read() else { return caller.give_up() };
+        let now_s = now.unix_us.div_euclid(1_000_000);
+        let mut read = Vec::with_capacity(pending.asked.len());
+        for asked in &pending.asked {
+            read.push(match asked.hash {
+                None => None,
+                Some(hash) => match self.store.status_and_answer(issuer.id, &asked.serial, responder.id, hash) {
+                    Ok(row) => Some(row),
+                    Err(error) => {
+                        tracing::warn!(%error, issuer = issuer.name, "a certificate's status could not be read");
+                        return caller.give_up();
+                    }
+                },
+            });
+        }
+        if let ([asked], [Some(row)], None) = (pending.asked.as_slice(), read.as_slice(), &pending.nonce)
+            && let Some(answer) = self.stored(&issuer, responder, asked, row, now_s)
+        {
+            return caller.answer(Answer::Signed(answer));
+        }
+        let (this_update_s, next_update_s) = match issuer.period(responder, now_s) {
+            Some(period) => period,
+            None => return caller.give_up(),
+        };
+        let singles: Vec<SingleAnswer<'_>> = pending
+            .asked
+            .iter()
+            .zip(&read)
+            .map(|(asked, row)| {
+                issuer.single(
+                    &asked.cert_id,
+                    row.as_ref().and_then(|row| row.status),
+                    row.is_some(),
+                    this_update_s,
+                    next_update_s,
+                )
+            })
+            .collect();
+        let prepared = match responder.template.prepare(&singles, this_update_s, pending.nonce.as_deref()) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                tracing::error!(%error, issuer = issuer.name, "an answer can't be encoded");
+                return caller.give_up();
+            }
+        };
+        drop(singles);
+        let message = prepared.to_be_signed().to_vec();
+        let (pool, key) = (Arc::clone(&responder.pool), responder.key.clone());
+        let this = Arc::clone(self);
+        // A full queue or a token that is away drops the completion, and with it `caller`, which then answers tryLater.
+        let done = Box::new(move |signature: Result<Vec<u8>, _>| {
+            let Ok(signature) = signature else { return caller.give_up() };
+            let Some(responder) = issuer.responders.get(pending.responder) else { return caller.give_up() };
+            let der = responder.template.assemble(&prepared, &signature);
+            let signed = Signed { issuer: &issuer, responder, pending: &pending, read: &read };
+            let renewed_at_s = issuer.settings.renewed_at_s(this_update_s, next_update_s);
+            let is_shared = pending.nonce.is_none();
+            let answer = SignedAnswer::new(der, this_update_s, next_update_s, renewed_at_s, is_shared);
+            match this.keep(&signed, &Arc::new(answer), signature) {
+                Some(answer) => {
+                    this.measures.signed.increment(1);
+                    caller.answer(Answer::Signed(answer));
+                }
+                // The status changed meanwhile. The store must not be waited for on a signing thread.
+                None if readings > 1 => this.keeper.run(Box::new({
+                    let this = Arc::clone(&this);
+                    move || this.read_and_sign(pending, readings - 1, caller)
+                })),
+                None => caller.give_up(),
+            }
+        });
+        drop(pool.submit(Lane::Interactive, &key, message, done));
+    }
+
+    /// A stored answer made whole, and put where the next one finds it.
+    fn stored(
+        &self,
+        issuer: &ServedIssuer,
+        responder: &ServedResponder,
+        asked: &Asked,
+        row: &StatusAndAnswer,
+        now_s: i64,
+    ) -> Option<Arc<SignedAnswer>> {
+        let (status, answer, hash) = (row.status?, row.answer.as_ref()?, asked.hash.filter(|_| asked.is_usual)?);
+        if answer.form != FORM || now_s >= answer.next_update_s || now_s < answer.this_update_s {
+            return None;
+        }
+        let built = issuer.rebuild(responder, hash, &asked.serial, status, answer)?;
+        let read = ReadAt { issuer_number: row.issuer_change_number, certificate_number: status.change_number };
+        let held = issuer.currency.hold();
+        if !held.is_current(&asked.serial, read) {
+            return None;
+        }
+        let built = Arc::new(built);
+        if let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, &asked.serial) {
+            self.cache.insert(key, Arc::clone(&built));
+        }
+        self.measures.stored.increment(1);
+        Some(built)
+    }
+
+    /// Puts a fresh answer away, unless what it says was overtaken: then None, and it must not leave.
+    fn keep(&self, signed: &Signed<'_>, answer: &Arc<SignedAnswer>, signature: Vec<u8>) -> Option<Arc<SignedAnswer>> {
+        let Signed { issuer, responder, pending, read } = signed;
+        let held = issuer.currency.hold();
+        for (asked, row) in pending.asked.iter().zip(read.iter()) {
+            if let Some(row) = row {
+                let certificate_number = row.status.map_or(0, |status| status.change_number);
+                let read = ReadAt { issuer_number: row.issuer_change_number, certificate_number };
+                if !held.is_current(&asked.serial, read) {
+                    return None;
+                }
+            }
+        }
+        if let ([asked], [Some(row)], true) = (pending.asked.as_slice(), *read, answer.is_shared)
+            && let (Some(status), Some(hash)) = (row.status, asked.hash)
+            && status.state != CertificateState::Intended
+            && asked.is_usual
+            && let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, &asked.serial)
+        {
+            self.cache.insert(key, Arc::clone(answer));
+            self.keeper.keep(AnswerRow {
+                issuer_id: issuer.id,
+                serial: asked.serial.clone(),
+                responder_id: responder.id,
+                hash,
+                change_number: status.change_number,
+                this_update_s: answer.this_update_s,
+                next_update_s: answer.next_update_s,
+                form: FORM,
+                signature,
+            });
+        }
+        Some(Arc::clone(answer))
+    }
+
+    /// Ends the threads; what waits to be kept is kept.
+    pub fn stop(&self) {
+        self.keeper.stop();
+    }
+}
+
+/// A signature with what it was made for.
+struct Signed<'a> {
+    issuer: &'a ServedIssuer,
+    responder: &'a ServedResponder,
+    pending: &'a Pending,
+    read: &'a [Option<StatusAndAnswer>],
+}
+
+impl ServedIssuer {
+    fn names_any(&self, cert_ids: &CertIds<'_>) -> bool {
+        cert_ids.iter().any(|id| self.hashes.matches(id).is_some())
+    }
+
+    /// thisUpdate and nextUpdate of an answer signed now; None if the responder's certificate does not allow one.
+    pub(super) fn period(&self, responder: &ServedResponder, now_s: i64) -> Option<(i64, i64)> {
+        let certificate = &responder.certificate;
+        if now_s < certificate.not_before_s || now_s >= certificate.not_after_s {
+            return None;
+        }
+        Some((now_s, (now_s + i64::from(self.settings.validity_s)).min(certificate.not_after_s)))
+    }
+
+    pub(super) fn single<'a>(
+        &self,
+        cert_id: &'a [u8],
+        status: Option<StatusRow>,
+        is_ours: bool,
+        this_update_s: i64,
+        next_update_s: i64,
+    ) -> SingleAnswer<'a> {
+        let not_issued = match self.settings.not_issued {
+            NotIssuedAnswer::Revoked if is_ours => CertStatus::NotIssued,
+            NotIssuedAnswer::Revoked | NotIssuedAnswer::Unknown => CertStatus::Unknown,
+        };
+        let status = match status {
+            None => not_issued,
+            Some(status) => match status.state {
+                // The serial number is taken and nothing was signed: not issued.
+                CertificateState::Intended => not_issued,
+                CertificateState::Good => CertStatus::Good,
+                CertificateState::Held | CertificateState::Revoked => {
+                    // The schema demands a date with these states; without one the beginning of the epoch is the safe one.
+                    CertStatus::Revoked { at_s: status.revoked_at_s.unwrap_or(0), reason: status.reason }
+                }
+            },
+        };
+        let archive_cutoff_s = (self.settings.archive_cutoff
+            && !matches!(status, CertStatus::NotIssued | CertStatus::Unknown))
+        .then_some(self.certificate.not_before_s);
+        SingleAnswer { cert_id, status, this_update_s, next_update_s, archive_cutoff_s }
+    }
+
+    /// The whole answer from what the store keeps of it.
+    pub(super) fn rebuild(
+        &self,
+        responder: &ServedResponder,
+        hash: CertIdHash,
+        serial: &[u8],
+        status: StatusRow,
+        answer: &AnswerRow,
+    ) -> Option<SignedAnswer> {
+        let cert_id = self.hashes.cert_id_der(hash, serial);
+        let single = self.single(&cert_id, Some(status), true, answer.this_update_s, answer.next_update_s);
+        let prepared = responder.template.prepare(&[single], answer.this_update_s, None).ok()?;
+        let der = responder.template.assemble(&prepared, &answer.signature);
+        let renewed_at_s = self.settings.renewed_at_s(answer.this_update_s, answer.next_update_s);
+        Some(SignedAnswer::new(der, answer.this_update_s, answer.next_update_s, renewed_at_s, true))
+    }
+}
+
+/// A client that waits: dropped unanswered, it hears tryLater, never silence.
+struct Caller {
+    respond: Option<Respond>,
+    responder: Arc<Responder>,
+}
+
+impl Caller {
+    fn answer(mut self, answer: Answer) {
+        if let Some(respond) = self.respond.take() {
+            respond(answer);
+        }
+    }
+
+    fn give_up(self) {
+        // By the drop below.
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        if let Some(respond) = self.respond.take() {
+            respond(self.responder.counted(Answer::Error(ErrorResponse::TryLater)));
+        }
+    }
+}
+
+/// A figure for a gauge; cache sizes are far below 2^53.
+fn octets(count: u64) -> f64 {
+    u32::try_from(count / 1_024).map_or(f64::MAX, |kib| f64::from(kib) * 1_024.0)
+}
