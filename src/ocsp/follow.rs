@@ -109,7 +109,7 @@ impl Following {
                 }
             }
             rounds = rounds.wrapping_add(1);
-            if !was_deaf && rounds % 4 == 0 {
+            if !was_deaf && rounds.is_multiple_of(4) {
                 (self.catalog)();
             }
         }

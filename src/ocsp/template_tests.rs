@@ -131,6 +131,7 @@ fn a_stored_signature_goes_with_octets_that_are_built_again() {
         algorithm: ECDSA,
         not_before_s: NOW_S,
         policies: &[],
+        days: None,
         private_key_usage_days: 0,
     }
     .build()
