@@ -1,4 +1,5 @@
-//! The parts by criterion: reading a request, building and assembling a token, chaining and committing a group.
+//! The parts by criterion: reading a request, building and assembling a token or an OCSP answer, chaining and committing
+//! a group.
 
 use std::borrow::Cow;
 use std::hint::black_box;
@@ -6,11 +7,12 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use noonmark::asn1::tst_info::{TstInfoFields, TstInfoTemplate};
-use noonmark::asn1::{TimeStampRequest, writer};
+use noonmark::asn1::{OcspRequest, TimeStampRequest, writer};
 use noonmark::ca::Certificate;
 use noonmark::crypto::{DigestAlgorithm, SignatureAlgorithm};
 use noonmark::ledger::canonical;
-use noonmark::store::{ChainEnd, LedgerRow, Store, StoreOptions, StoreUrl, TokenRow};
+use noonmark::ocsp::{CertStatus, IssuerHashes, ResponderTemplate, SingleAnswer, decode_get_path};
+use noonmark::store::{CertIdHash, ChainEnd, LedgerRow, Store, StoreOptions, StoreUrl, TokenRow};
 use noonmark::tsa::TokenTemplate;
 
 fn request() -> Vec<u8> {
@@ -66,6 +68,56 @@ fn parts(criterion: &mut Criterion) {
     criterion.bench_function("token/assemble", |bencher| {
         bencher.iter(|| token.assemble(black_box(&prepared), &signature, true));
     });
+}
+
+/// An answer about one certificate, as it is built again from the store.
+fn ocsp(criterion: &mut Criterion) {
+    // The issuer stands for a responder: its certificate is about as long.
+    let pem = include_str!("../testdata/ocsp/issuer.pem");
+    let der = noonmark::ca::pem_decode("CERTIFICATE", pem).expect("PEM").remove(0);
+    let issuer = Certificate::from_der(&der).expect("a certificate");
+    let hashes = IssuerHashes::of(&issuer);
+    let asked = include_bytes!("../fuzz/seeds/ocsp_request/openssl-sha256-nonce");
+    let path = {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(asked).replace('/', "%2F").replace('+', "%2B")
+    };
+    let mut group = criterion.benchmark_group("ocsp");
+    group.bench_function("get path", |bencher| {
+        bencher.iter(|| decode_get_path(black_box(path.as_bytes())).expect("a request"));
+    });
+    group.bench_function("request/read", |bencher| {
+        bencher.iter(|| OcspRequest::from_der(black_box(asked)).expect("a request"));
+    });
+    let request = OcspRequest::from_der(asked).expect("a request");
+    group.bench_function("request/match", |bencher| {
+        bencher.iter(|| hashes.matches(black_box(request.cert_ids.first())).expect("the issuer"));
+    });
+    let algorithm = SignatureAlgorithm::Ecdsa(DigestAlgorithm::Sha256);
+    let template = ResponderTemplate::new(&issuer, std::slice::from_ref(&issuer), algorithm).expect("a template");
+    let cert_id = hashes.cert_id_der(CertIdHash::Sha256, request.cert_ids.first().serial);
+    let signature = [0x30; 71];
+    for (name, status) in
+        [("good", CertStatus::Good), ("revoked", CertStatus::Revoked { at_s: 1_795_464_000, reason: Some(1) })]
+    {
+        let answer = [SingleAnswer {
+            cert_id: &cert_id,
+            status,
+            this_update_s: 1_795_464_000,
+            next_update_s: 1_795_550_400,
+            archive_cutoff_s: None,
+        }];
+        let prepare = || template.prepare(black_box(&answer), 1_795_464_000, None).expect("an answer");
+        group.bench_function(format!("{name}/prepare"), |bencher| bencher.iter(prepare));
+        let prepared = prepare();
+        group.bench_function(format!("{name}/assemble"), |bencher| {
+            bencher.iter(|| template.assemble(black_box(&prepared), &signature));
+        });
+        group.bench_function(format!("{name}/prepare and assemble"), |bencher| {
+            bencher.iter(|| template.assemble(&prepare(), &signature));
+        });
+    }
+    group.finish();
 }
 
 fn row(number: i64, previous_hash: [u8; 32]) -> LedgerRow {
@@ -125,5 +177,5 @@ fn ledger(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, parts, ledger);
+criterion_group!(benches, parts, ocsp, ledger);
 criterion_main!(benches);

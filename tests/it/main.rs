@@ -15,6 +15,7 @@ mod keys;
 mod layers;
 mod ledger;
 mod lifecycle;
+mod ocsp_codec;
 mod protocol;
 mod store;
 mod support;
@@ -32,6 +33,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(ledger::trials());
     trials.extend(clock::trials());
     trials.extend(protocol::trials());
+    trials.extend(ocsp_codec::trials());
     trials.extend(lifecycle::trials());
     trials.extend(certificates::trials());
     trials.extend(cli::trials());
