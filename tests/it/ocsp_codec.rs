@@ -120,6 +120,7 @@ fn issue(kind: CertificateKind, key: &Key, issuer: Option<(&Certificate, &Key)>,
         algorithm: issuer.map_or(key, |(_, key)| key).algorithm(),
         not_before_s: from_s,
         policies: &[],
+        days: None,
         private_key_usage_days: 0,
     }
     .build()
