@@ -1,10 +1,16 @@
 //! One contract, held by both databases: each function runs on SQLite and on PostgreSQL.
 
+mod answers;
 mod backend;
+mod book;
 mod catalog;
 mod chain;
+mod changes;
+mod desk;
 mod leases;
+mod registry;
 mod search;
+mod watch;
 
 use libtest_mimic::Trial;
 
@@ -12,7 +18,7 @@ pub use backend::{Backend, Kind, SEGMENT, finish, token};
 
 type Contract = fn(&Backend);
 
-const CONTRACTS: [(&str, Contract); 16] = [
+const CONTRACTS: [(&str, Contract); 33] = [
     ("three_opens_migrate_at_once", leases::migrations),
     ("a_newer_schema_is_refused", leases::newer_schema),
     ("leases_are_exclusive_and_reused", leases::exclusive),
@@ -29,6 +35,23 @@ const CONTRACTS: [(&str, Contract); 16] = [
     ("repeated_imprints_are_all_found", search::repeated),
     ("keys_move_by_compare_and_set", catalog::keys),
     ("certificates_and_profiles", catalog::certificates_and_profiles),
+    ("issuers_and_their_settings", changes::issuers),
+    ("an_intent_becomes_a_certificate_with_its_task", changes::issuing),
+    ("a_status_changes_from_what_was_read", changes::statuses),
+    ("keys_certificates_tasks_and_api_keys_change", changes::keys_and_tasks),
+    ("no_change_without_its_record", changes::chain_checks),
+    ("two_writers_number_changes_in_order", changes::two_writers),
+    ("twenty_thousand_rows_are_imported", registry::import),
+    ("a_search_is_literal_and_comes_in_pages", registry::search),
+    ("an_unknown_state_is_an_error", registry::unreadable),
+    ("answers_are_bound_to_their_status", answers::bound_to_their_status),
+    ("an_answer_waits_for_a_change_under_way", answers::wait_for_a_change),
+    ("answers_race_with_changes", answers::race),
+    ("answers_fall_due", answers::due),
+    ("what_is_due_comes_in_bounded_steps", answers::due_in_pages),
+    ("leases_on_duties", desk::leases),
+    ("a_request_that_comes_twice", desk::idempotency),
+    ("a_watch_wakes", watch::wakes),
 ];
 
 pub fn trials() -> Vec<Trial> {
@@ -42,6 +65,11 @@ pub fn trials() -> Vec<Trial> {
             trials.push(trial.with_ignored_flag(!kind.available()));
         }
     }
+    let cut = Trial::test("store::postgres::a_watch_whose_connection_is_cut", || {
+        watch::cut(&Backend::fresh(Kind::Postgres));
+        Ok(())
+    });
+    trials.push(cut.with_ignored_flag(!Kind::Postgres.available()));
     let sqlite = |name: &str, test: fn()| {
         Trial::test(format!("store::sqlite::{name}"), move || {
             test();

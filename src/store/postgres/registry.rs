@@ -114,13 +114,7 @@ impl PostgresStore {
         }
         text += &format!(" ORDER BY issuer_id, serial LIMIT ${}", values.len() + 1);
         values.push(Box::new(i64::from(limit)));
-        let parameters: Vec<&(dyn ToSql + Sync)> = values
-            .iter()
-            .map(|value| {
-                let value: &(dyn ToSql + Sync) = &**value;
-                value
-            })
-            .collect();
+        let parameters: Vec<&(dyn ToSql + Sync)> = values.iter().map(AsRef::as_ref).collect();
         self.query(&text, &parameters)?.iter().map(read_row).collect()
     }
 
