@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -18,6 +19,8 @@ use crate::ledger::Event;
 use crate::ocsp::{Ahead, Follower, Responder, ResponderParts, ServedIssuer, ServedResponder};
 use crate::store::{IssuerRow, KeyRow, KeyState, LeaseRow, StoreError};
 
+/// Between two tries at issuers or responders that can't be served.
+const RETRY: Duration = Duration::from_secs(10);
 /// The duty that the CA's agent holds while it works.
 pub(super) const AGENT_DUTY: &str = "ca-agent";
 
@@ -51,8 +54,10 @@ pub(super) struct Answering {
     follower: RwLock<Option<Arc<Follower>>>,
     plans: RwLock<Vec<IssuerPlan>>,
     agent: RwLock<AgentState>,
-    /// The store's word when it was last asked whether issuers or responders changed.
-    catalog: RwLock<Vec<u8>>,
+    /// What the store said of issuers and responders when those that are served were read.
+    catalog: RwLock<Catalog>,
+    /// When they could not be read again, so that it is not tried every second.
+    failed_at: RwLock<Option<Instant>>,
     is_stopping: AtomicBool,
 }
 
@@ -66,6 +71,7 @@ impl Answering {
             plans: RwLock::default(),
             agent: RwLock::default(),
             catalog: RwLock::default(),
+            failed_at: RwLock::default(),
             is_stopping: AtomicBool::new(false),
         }))
     }
@@ -78,7 +84,7 @@ impl Answering {
     pub(super) fn serve(
         &self,
         installation: &Installation,
-        plans: Vec<IssuerPlan>,
+        (plans, catalog): (Vec<IssuerPlan>, Catalog),
         pool: &Arc<Pool>,
     ) -> Result<(), ServeError> {
         let mut issuers = Vec::new();
@@ -104,6 +110,7 @@ impl Answering {
         }
         self.responder.serve(issuers);
         *self.plans.write().unwrap_or_else(PoisonError::into_inner) = plans;
+        *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = catalog;
         self.ahead.look_through();
         Ok(())
     }
@@ -131,14 +138,17 @@ impl Answering {
             is_needed: keys.iter().any(|key| key.role.starts_with("ca:") && key.state == KeyState::Active),
             lease: installation.store.lease(AGENT_DUTY)?,
         };
-        let now = fingerprint(&issuers, &keys);
-        let before = std::mem::replace(&mut *self.catalog.write().unwrap_or_else(PoisonError::into_inner), now.clone());
-        if before != now && !before.is_empty() {
+        let is_served = *self.catalog.read().unwrap_or_else(PoisonError::into_inner) == catalog(&issuers, &keys);
+        let mut failed_at = self.failed_at.write().unwrap_or_else(PoisonError::into_inner);
+        if !is_served && failed_at.is_none_or(|failed_at| failed_at.elapsed() > RETRY) {
+            *failed_at = Some(Instant::now());
             server.reload_responders(&installation)?;
+            *failed_at = None;
             server.events.send(Event::new(
                 "responders-loaded",
                 json!({ "issuers": issuers.iter().map(|issuer| &issuer.name).collect::<Vec<_>>(), "who": "serve" }),
             ));
+            drop(failed_at);
             tracing::info!("issuers or responders changed and are served");
         }
         Ok(())
@@ -242,10 +252,11 @@ impl IssuerPlan {
 
 impl Installation {
     /// Every issuer with the keys that may answer for it.
-    pub(super) fn issuer_plans(&self, now_s: i64) -> Result<Vec<IssuerPlan>, ServeError> {
-        let keys = self.store.keys()?;
+    pub(super) fn issuer_plans(&self, now_s: i64) -> Result<(Vec<IssuerPlan>, Catalog), ServeError> {
+        let (issuers, keys) = (self.store.issuers()?, self.store.keys()?);
+        let catalog = catalog(&issuers, &keys);
         let mut plans = Vec::new();
-        for row in self.store.issuers()? {
+        for row in issuers {
             let unreadable = |reason: String| UnitFault::Unreadable { key: format!("issuer {}", row.name), reason };
             let der = self.store.certificate_der(&row.certificate_sha256)?;
             let der = der.ok_or(StoreError::Row { table: "issuers", column: "certificate_sha256" })?;
@@ -263,7 +274,7 @@ impl Installation {
             }
             plans.push(IssuerPlan { row, certificate, settings, responders, faults });
         }
-        Ok(plans)
+        Ok((plans, catalog))
     }
 
     /// A responder's key with its certificate, held against its use and its issuer.
@@ -299,13 +310,10 @@ pub(super) fn answers_for(key: &KeyRow, issuer_name: &str) -> bool {
 }
 
 /// Issuers and responders, as far as a change in them must be followed.
-fn fingerprint(issuers: &[IssuerRow], keys: &[KeyRow]) -> Vec<u8> {
-    let mut text = String::new();
-    for issuer in issuers {
-        text.push_str(&format!("{} {} {:?} {}\n", issuer.id, issuer.name, issuer.certificate_sha256, issuer.settings));
-    }
-    for key in keys.iter().filter(|key| key.role.starts_with("ocsp:")) {
-        text.push_str(&format!("{} {} {} {:?}\n", key.name, key.role, key.state.name(), key.certificate_sha256));
-    }
-    DigestAlgorithm::Sha256.digest(text.as_bytes()).as_ref().to_vec()
+type Catalog = (Vec<IssuerRow>, Vec<KeyRow>);
+
+fn catalog(issuers: &[IssuerRow], keys: &[KeyRow]) -> Catalog {
+    // The number of the last change is followed by itself.
+    let issuers = issuers.iter().map(|issuer| IssuerRow { change_number: 0, ..issuer.clone() }).collect();
+    (issuers, keys.iter().filter(|key| key.role.starts_with("ocsp:")).cloned().collect())
 }

@@ -59,13 +59,13 @@ impl Server {
         {
             return Err(fault.clone().into());
         }
-        let issuers = installation.issuer_plans(lifecycle::now_s()?)?;
+        let (issuers, catalog) = installation.issuer_plans(lifecycle::now_s()?)?;
         let held: Vec<&Candidate> =
             usable.iter().copied().chain(issuers.iter().flat_map(|plan| plan.responders())).collect();
         let pool = self.hold_keys(installation, &held)?;
         let done = self
             .serve_planned(installation, planned, &pool)
-            .and_then(|()| self.answering.serve(installation, issuers, &pool));
+            .and_then(|()| self.answering.serve(installation, (issuers, catalog), &pool));
         if done.is_err() {
             self.hold_former_keys(&pool);
         }
@@ -148,14 +148,14 @@ impl Server {
     /// Reads issuers and responders again, beside profiles that stay as they are.
     pub(super) fn reload_responders(&self, installation: &Installation) -> Result<(), ServeError> {
         let _one_at_a_time = self.one_reload();
-        let issuers = installation.issuer_plans(lifecycle::now_s()?)?;
+        let (issuers, catalog) = installation.issuer_plans(lifecycle::now_s()?)?;
         let profiles: Vec<Candidate> = {
             let profiles = self.watched.profiles.read().unwrap_or_else(PoisonError::into_inner);
             profiles.iter().filter_map(|(_, unit)| unit.as_ref().ok().cloned()).collect()
         };
         let held: Vec<&Candidate> = profiles.iter().chain(issuers.iter().flat_map(|plan| plan.responders())).collect();
         let pool = self.hold_keys(installation, &held)?;
-        let done = self.answering.serve(installation, issuers, &pool);
+        let done = self.answering.serve(installation, (issuers, catalog), &pool);
         if done.is_err() {
             self.hold_former_keys(&pool);
         }

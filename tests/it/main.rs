@@ -17,6 +17,7 @@ mod ledger;
 mod lifecycle;
 mod ocsp_codec;
 mod protocol;
+mod responder;
 mod store;
 mod support;
 mod tls;
@@ -34,6 +35,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(clock::trials());
     trials.extend(protocol::trials());
     trials.extend(ocsp_codec::trials());
+    trials.extend(responder::trials());
     trials.extend(lifecycle::trials());
     trials.extend(certificates::trials());
     trials.extend(cli::trials());

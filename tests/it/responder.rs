@@ -1,0 +1,344 @@
+//! Certificates' status from a running server, asked by real clients and by hand.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use libtest_mimic::{Failed, Trial};
+
+use super::support::http::Response;
+use super::support::openssl_ca;
+use super::support::postgres::{self, Cluster};
+use super::support::server::{Installation, Server};
+
+pub fn trials() -> Vec<Trial> {
+    let no_openssl = !openssl_ca::available();
+    let no_gnutls = !is_there("ocsptool");
+    vec![
+        Trial::test("responder::openssl_asks", openssl_asks).with_ignored_flag(no_openssl),
+        Trial::test("responder::ocsptool_asks", ocsptool_asks).with_ignored_flag(no_gnutls || no_openssl),
+        Trial::test("responder::get_in_every_encoding", get_in_every_encoding).with_ignored_flag(no_openssl),
+        Trial::test("responder::what_is_refused", what_is_refused).with_ignored_flag(no_openssl),
+        Trial::test("responder::revoked_within_a_second", revoked_within_a_second).with_ignored_flag(no_openssl),
+        Trial::test("responder::held_and_released", held_and_released).with_ignored_flag(no_openssl),
+        Trial::test("responder::revoked_on_the_other_server", revoked_on_the_other_server)
+            .with_ignored_flag(no_openssl || !postgres::available()),
+        Trial::test("responder::a_restart_signs_nothing_again", a_restart_signs_nothing_again)
+            .with_ignored_flag(no_openssl),
+        Trial::test("responder::settings_are_followed", settings_are_followed).with_ignored_flag(no_openssl),
+        Trial::test("responder::the_agent_renews_and_is_missed", the_agent_renews_and_is_missed),
+    ]
+}
+
+fn is_there(program: &str) -> bool {
+    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+}
+
+const TSU: &str = "certificates/tsu-default-1.pem";
+const ISSUING: &str = "certificates/issuing.pem";
+
+/// Root and issuing CA in one file, for clients that want the chain.
+fn chain(directory: &Path) {
+    let read = |name: &str| std::fs::read_to_string(directory.join(name)).unwrap();
+    std::fs::write(directory.join("chain.pem"), read(ISSUING) + &read("certificates/root.pem")).unwrap();
+}
+
+/// What `openssl ocsp` says, its verification included.
+fn openssl(installation: &Installation, server: &Server, arguments: &[&str]) -> String {
+    chain(installation.directory());
+    let output = Command::new("openssl")
+        .current_dir(installation.directory())
+        .args(["ocsp", "-CAfile", "chain.pem", "-url", &format!("{}/ocsp", server.url())])
+        .args(arguments)
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// A request that openssl made for the TSU's certificate.
+fn request(installation: &Installation, arguments: &[&str]) -> Vec<u8> {
+    let made = Command::new("openssl")
+        .current_dir(installation.directory())
+        .args(["ocsp", "-reqout", "request.der"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    std::fs::read(installation.directory().join("request.der")).unwrap()
+}
+
+fn usual_request(installation: &Installation) -> Vec<u8> {
+    request(installation, &["-issuer", ISSUING, "-cert", TSU, "-no_nonce"])
+}
+
+fn post(server: &Server, request: &[u8]) -> Response {
+    server.post("/ocsp", "application/ocsp-request", request)
+}
+
+/// The outer responseStatus: 0 is successful.
+fn status(response: &Response) -> u8 {
+    assert_eq!(response.header("content-type"), Some("application/ocsp-response"), "{}", response.text());
+    match response.body.as_slice() {
+        [0x30, 3, 0x0a, 1, status] => *status,
+        [0x30, 0x82, _, _, 0x0a, 1, status, ..] | [0x30, 0x81, _, 0x0a, 1, status, ..] => *status,
+        other => panic!("no OCSPResponse: {}", hex::encode(other)),
+    }
+}
+
+/// The serial number of the certificate in a file.
+fn serial(installation: &Installation, file: &str) -> String {
+    let text = openssl_ca::openssl(installation.directory(), &["x509", "-in", file, "-noout", "-serial"]);
+    text.trim().trim_start_matches("serial=").to_owned()
+}
+
+fn metric(server: &Server, name: &str) -> f64 {
+    let text = server.get("/metrics").text();
+    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+/// Asks until the answer says `wanted`; how long that took.
+fn until(wanted: &str, limit: Duration, mut ask: impl FnMut() -> String) -> Duration {
+    let began = Instant::now();
+    loop {
+        let said = ask();
+        if said.contains(wanted) {
+            return began.elapsed();
+        }
+        assert!(began.elapsed() < limit, "not {wanted} after {limit:?}: {said}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn openssl_asks() -> Result<(), Failed> {
+    let installation = Installation::softhsm();
+    let server = installation.serve();
+    let issuer = ["-issuer", ISSUING];
+    for (more, what) in [
+        (&["-cert", TSU][..], "a nonce, SHA-1"),
+        (&["-cert", TSU, "-no_nonce"], "no nonce, SHA-1"),
+        (&["-sha256", "-cert", TSU], "a nonce, SHA-256"),
+        (&["-sha256", "-cert", TSU, "-no_nonce"], "no nonce, SHA-256"),
+        (&["-cert", TSU, "-cert", "certificates/ocsp-issuing-1.pem"], "two at once"),
+    ] {
+        let said = openssl(&installation, &server, &[&issuer[..], more].concat());
+        assert!(said.contains("Response verify OK"), "{what}: {said}");
+        assert!(said.contains(&format!("{TSU}: good")), "{what}: {said}");
+        assert!(!said.contains("WARNING"), "{what}: {said}");
+    }
+    let said = openssl(&installation, &server, &["-issuer", "certificates/root.pem", "-cert", ISSUING]);
+    assert!(said.contains("Response verify OK") && said.contains(&format!("{ISSUING}: good")), "the root: {said}");
+    let said = openssl(&installation, &server, &["-issuer", ISSUING, "-serial", "0x4711"]);
+    assert!(said.contains("0x4711: unknown"), "never issued: {said}");
+    Ok(())
+}
+
+fn ocsptool_asks() -> Result<(), Failed> {
+    let installation = Installation::softhsm();
+    let server = installation.serve();
+    chain(installation.directory());
+    let output = Command::new("ocsptool")
+        .current_dir(installation.directory())
+        .arg(format!("--ask={}/ocsp/issuing", server.url()))
+        .args(["--load-issuer", ISSUING, "--load-cert", TSU, "--load-trust", "chain.pem"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("Verifying OCSP Response: Success"), "{said}");
+    assert!(said.contains("Certificate Status: good"), "{said}");
+    Ok(())
+}
+
+fn get_in_every_encoding() -> Result<(), Failed> {
+    let installation = Installation::software();
+    let server = installation.serve();
+    let request = usual_request(&installation);
+    let posted = post(&server, &request);
+    assert_eq!(status(&posted), 0);
+    let plain = base64::engine::general_purpose::STANDARD.encode(&request);
+    let upper = plain.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    let lower = plain.replace('+', "%2b").replace('/', "%2f").replace('=', "%3d");
+    for path in [
+        format!("/ocsp/{plain}"),
+        format!("/ocsp/{upper}"),
+        format!("/ocsp/{lower}"),
+        format!("/ocsp/issuing/{plain}"),
+        format!("/ocsp/issuing/{upper}"),
+    ] {
+        let response = server.get(&path);
+        assert_eq!((response.status, status(&response)), (200, 0), "{path}");
+        assert_eq!(response.body, posted.body, "the stored answer, whatever way it was asked for: {path}");
+        let cache = response.header("cache-control").unwrap_or_default().to_owned();
+        assert!(cache.starts_with("max-age=") && cache.ends_with(",public,no-transform,must-revalidate"), "{cache}");
+        for name in ["etag", "last-modified", "expires", "content-length", "date"] {
+            assert!(response.header(name).is_some(), "{name}");
+        }
+    }
+    let etag = server.get(&format!("/ocsp/{plain}")).header("etag").unwrap().to_owned();
+    let again = server.raw(
+        format!("GET /ocsp/{plain} HTTP/1.1\r\nHost: x\r\nIf-None-Match: {etag}\r\nConnection: close\r\n\r\n")
+            .as_bytes(),
+    );
+    assert_eq!(again.status, 304);
+    // A nonce wants an answer of its own, which no cache may keep.
+    let fresh = request_in_path(&self::request(&installation, &["-issuer", ISSUING, "-cert", TSU]));
+    let response = server.get(&format!("/ocsp/{fresh}"));
+    assert_eq!(status(&response), 0);
+    assert_eq!(response.header("cache-control"), None);
+    assert_ne!(response.body, posted.body);
+    Ok(())
+}
+
+fn request_in_path(request: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(request).replace('/', "%2F").replace('+', "%2B")
+}
+
+fn what_is_refused() -> Result<(), Failed> {
+    const MALFORMED: u8 = 1;
+    const UNAUTHORIZED: u8 = 6;
+    let installation = Installation::software();
+    let server = installation.serve();
+    let request = usual_request(&installation);
+    for (path, media_type, body, code, wanted, what) in [
+        ("/ocsp", "application/ocsp-request", &request[..request.len() - 1], 200, MALFORMED, "cut short"),
+        ("/ocsp", "application/ocsp-request", b"", 200, MALFORMED, "nothing"),
+        ("/ocsp", "application/timestamp-query", &request[..], 415, MALFORMED, "another media type"),
+        ("/ocsp/root", "application/ocsp-request", &request[..], 200, UNAUTHORIZED, "another issuer's path"),
+        ("/ocsp/nobody", "application/ocsp-request", &request[..], 200, UNAUTHORIZED, "no such issuer"),
+        ("/ocsp", "application/ocsp-request", &[0x30; 70_000], 413, MALFORMED, "far too long"),
+    ] {
+        let response = server.post(path, media_type, body);
+        assert_eq!((response.status, status(&response)), (code, wanted), "{what}");
+        assert_eq!(response.header("cache-control"), Some("no-cache"), "{what}");
+    }
+    let strangers = request_for_another_issuer(&installation);
+    assert_eq!(status(&post(&server, &strangers)), UNAUTHORIZED, "an issuer that is not served");
+    for path in ["/ocsp/", "/ocsp/MEk", "/ocsp/issuing/", "/ocsp/issuing/%zz"] {
+        assert_eq!(status(&server.get(path)), MALFORMED, "{path}");
+    }
+    let put = server.raw(b"PUT /ocsp HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    assert_eq!(put.status, 405);
+    Ok(())
+}
+
+/// Asks for the issuing CA as if the TSU had issued it: hashes of an issuer that nobody answers for.
+fn request_for_another_issuer(installation: &Installation) -> Vec<u8> {
+    request(installation, &["-issuer", TSU, "-cert", ISSUING, "-no_nonce"])
+}
+
+fn revoked_within_a_second() -> Result<(), Failed> {
+    let installation = Installation::softhsm();
+    let server = installation.serve();
+    let ask = || openssl(&installation, &server, &["-issuer", ISSUING, "-cert", TSU, "-no_nonce"]);
+    assert!(ask().contains(": good"), "before");
+    let serial = serial(&installation, TSU);
+    let refused = installation.noonmark(&["cert", "revoke", "issuing", &serial]);
+    assert!(!refused.status.success(), "a TSU is never revoked without a reason (RFC 3161 §4)");
+    installation.run(&["cert", "revoke", "issuing", &serial, "--reason", "superseded"]);
+    let took = until("Reason: superseded", Duration::from_secs(1), ask);
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    for verb in ["hold", "release"] {
+        let refused = installation.noonmark(&["cert", verb, "issuing", &serial]);
+        assert!(!refused.status.success(), "a revoked certificate never comes back: {verb}");
+    }
+    let said = openssl(&installation, &server, &["-sha256", "-issuer", ISSUING, "-cert", TSU]);
+    assert!(said.contains(": revoked"), "by the other hash, with a nonce: {said}");
+    let records = installation.run(&["audit", "verify"]);
+    assert!(records.contains("whole"), "{records}");
+    // Right after the commit everything dies: the revocation stands.
+    server.kill();
+    let server = installation.serve();
+    let said = openssl(&installation, &server, &["-issuer", ISSUING, "-cert", TSU, "-no_nonce"]);
+    assert!(said.contains("Reason: superseded"), "{said}");
+    Ok(())
+}
+
+fn held_and_released() -> Result<(), Failed> {
+    let installation = Installation::software();
+    let server = installation.serve();
+    let file = "certificates/ocsp-issuing-1.pem";
+    let ask = || openssl(&installation, &server, &["-issuer", ISSUING, "-cert", file, "-no_nonce"]);
+    assert!(ask().contains(": good"));
+    let serial = serial(&installation, file);
+    installation.run(&["cert", "hold", "issuing", &serial]);
+    until("Reason: certificateHold", Duration::from_secs(1), ask);
+    installation.run(&["cert", "release", "issuing", &serial]);
+    until(": good", Duration::from_secs(1), ask);
+    Ok(())
+}
+
+/// Two servers on one PostgreSQL: a revocation made at one is answered by the other within a second.
+fn revoked_on_the_other_server() -> Result<(), Failed> {
+    let cluster = Cluster::start();
+    let installation = Installation::new(&["--tier", "software", "--database", &cluster.url()]);
+    let (first, second) = (installation.serve(), installation.serve());
+    let ask = |server: &Server| openssl(&installation, server, &["-issuer", ISSUING, "-cert", TSU, "-no_nonce"]);
+    assert!(ask(&first).contains(": good") && ask(&second).contains(": good"));
+    let serial = serial(&installation, TSU);
+    installation.run(&["cert", "revoke", "issuing", &serial, "--reason", "cessationOfOperation"]);
+    let revoked_at = Instant::now();
+    for server in [&first, &second] {
+        until("Reason: cessationOfOperation", Duration::from_secs(1).saturating_sub(revoked_at.elapsed()), || {
+            ask(server)
+        });
+    }
+    Ok(())
+}
+
+fn a_restart_signs_nothing_again() -> Result<(), Failed> {
+    let installation = Installation::software();
+    let server = installation.serve();
+    let began = Instant::now();
+    while metric(&server, "noonmark_ocsp_signed_ahead_total") < 4.0 {
+        assert!(began.elapsed() < Duration::from_secs(10), "four certificates are answered for ahead");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let request = usual_request(&installation);
+    let before = post(&server, &request);
+    assert!(server.stop());
+    let server = installation.serve();
+    let after = post(&server, &request);
+    assert_eq!(after.body, before.body, "the very octets");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(metric(&server, "noonmark_ocsp_signed_ahead_total"), 0.0);
+    assert_eq!(metric(&server, "noonmark_ocsp_answers_total{outcome=\"signed\"}"), 0.0);
+    assert_eq!(metric(&server, "noonmark_ocsp_answers_total{outcome=\"stored\"}"), 1.0);
+    Ok(())
+}
+
+fn settings_are_followed() -> Result<(), Failed> {
+    let installation = Installation::software();
+    let server = installation.serve();
+    let ask = |more: &[&str]| openssl(&installation, &server, &[&["-issuer", ISSUING], more].concat());
+    assert!(ask(&["-serial", "0x4711"]).contains(": unknown"));
+    installation.run(&["issuer", "set", "issuing", "--not-issued", "revoked", "--answer-nonce", "false"]);
+    until("Reason: certificateHold", Duration::from_secs(5), || ask(&["-serial", "0x4711"]));
+    let said = ask(&["-cert", TSU]);
+    assert!(said.contains("WARNING: no nonce in response") && said.contains(": good"), "{said}");
+    let refused = installation.noonmark(&["issuer", "set", "issuing", "--validity-hours", "241"]);
+    assert!(!refused.status.success(), "more than ten days");
+    Ok(())
+}
+
+/// `/readyz` knows the agent, misses it, and its work shows.
+fn the_agent_renews_and_is_missed() -> Result<(), Failed> {
+    let installation = Installation::software();
+    let server = installation.serve();
+    let check = || {
+        let report = server.get("/readyz").json();
+        let checks = report["checks"].as_array().unwrap().clone();
+        let agent = checks.into_iter().find(|check| check["name"] == "ca-agent");
+        agent.map_or_else(String::new, |agent| agent.to_string())
+    };
+    until("it never ran", Duration::from_secs(5), check);
+    let mut agent = installation.command(&["ca-agent"]).stderr(Stdio::null()).spawn().unwrap();
+    until("\"state\":\"ok\"", Duration::from_secs(10), check);
+    let stopped = Command::new("kill").args(["-TERM", &agent.id().to_string()]).status().unwrap();
+    assert!(stopped.success() && agent.wait().unwrap().success());
+    until("it has been away since", Duration::from_secs(10), check);
+    assert_eq!(server.get("/readyz").json()["ready"], true, "serving goes on without it");
+    Ok(())
+}
