@@ -12,7 +12,7 @@ use crate::config::Configuration;
 /// Arguments of `ca-agent`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It alone needs the ca token's PIN: run it as a user of its own, and let `serve` not read that PIN.\nStopped, it renews nothing; serving goes on, and /readyz says since when. SIGTERM and SIGINT stop it."
+    after_help = "It opens the ca token, which `serve` never does. One agent works at a time; a second one waits.\nStopped, it renews nothing; serving goes on, and /readyz says since when. SIGTERM and SIGINT stop it."
 )]
 pub struct CaAgentArguments {}
 

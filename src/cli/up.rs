@@ -14,7 +14,7 @@ use crate::config::Configuration;
 /// Arguments of `up`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  noonmark up\n  noonmark up --dir /var/lib/noonmark\n\nStarts `noonmark serve` and `noonmark ca-agent`, prints how to get a first timestamp, and stays: Ctrl-C and SIGTERM end\nall of them, SIGHUP is passed on to the server.\nIn production run the two under a service manager instead, each as a user of its own."
+    after_help = "Examples:\n  noonmark up\n  noonmark up --dir /var/lib/noonmark\n\nStarts `noonmark serve` and `noonmark ca-agent`, prints how to get a first timestamp, and stays: Ctrl-C and SIGTERM end\nall of them, SIGHUP is passed on to the server.\nIn production run the two under a service manager instead."
 )]
 pub struct UpArguments {}
 

@@ -184,7 +184,7 @@ fn rotation() -> Result<(), Failed> {
         labels.sort();
         labels
     };
-    assert_eq!(labels(), ["ocsp-issuing-1", "tsu-default-1", "tsu-default-2"]);
+    assert_eq!(labels(), ["ocsp-issuing-1", "ocsp-root-1", "tsu-default-1", "tsu-default-2"]);
     custody(&installation);
     said.push(installation.run(&["key", "destroy", "tsu-default-1", "--yes"]));
     assert_eq!(labels(), ["ocsp-issuing-1", "tsu-default-2"], "gone from the token itself");
