@@ -258,7 +258,7 @@ impl Unsigned {
 }
 
 /// 16 random octets, the top bit clear and the first not zero (RFC 5280 §4.1.2.2; TLS BR 7.1: 64 bits of CSPRNG).
-fn random_serial() -> Result<[u8; 16], BuildError> {
+pub(super) fn random_serial() -> Result<[u8; 16], BuildError> {
     let mut serial = [0; 16];
     aws_lc_rs::rand::fill(&mut serial).map_err(|_| BuildError::Random)?;
     serial[0] = (serial[0] & 0x7f) | 0x40;
@@ -268,26 +268,17 @@ fn random_serial() -> Result<[u8; 16], BuildError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ca::test_key::TestKey;
     use crate::ca::{Severity, SubjectName, chain, profile};
-    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 
-    struct Key {
-        pair: EcdsaKeyPair,
-        public: PublicKey,
-    }
-
-    fn key() -> Key {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
-        let algorithm = hex::decode("301306072a8648ce3d020106082a8648ce3d030107").unwrap();
-        let bits = writer::tlv(writer::BIT_STRING, &[&[0], pair.public_key().as_ref()]);
-        let spki = writer::tlv(writer::SEQUENCE, &[&algorithm, &bits]);
-        Key { public: PublicKey::from_spki_der(&spki).unwrap(), pair }
+    fn key() -> TestKey {
+        TestKey::p256()
     }
 
     fn make(
         kind: CertificateKind,
-        subject: &Key,
-        issuer: Option<(&Certificate, &Key)>,
+        subject: &TestKey,
+        issuer: Option<(&Certificate, &TestKey)>,
         now_s: i64,
     ) -> Result<Certificate, BuildError> {
         let urls = IssuerUrls::new("https://tsa.noonmark.example/", "issuing");
@@ -306,8 +297,7 @@ mod tests {
         }
         .build()?;
         let signer = issuer.map_or(subject, |(_, key)| key);
-        let signature = signer.pair.sign(&aws_lc_rs::rand::SystemRandom::new(), unsigned.tbs_der()).unwrap();
-        unsigned.assemble(signature.as_ref(), &signer.public)
+        unsigned.assemble(&signer.sign(unsigned.tbs_der()), &signer.public)
     }
 
     const NOW_S: i64 = 1_795_464_000;
@@ -378,8 +368,8 @@ mod tests {
         }
         .build()
         .unwrap();
-        let wrong = other.pair.sign(&aws_lc_rs::rand::SystemRandom::new(), unsigned.tbs_der()).unwrap();
-        assert!(unsigned.assemble(wrong.as_ref(), &root_key.public).is_err());
+        let wrong = other.sign(unsigned.tbs_der());
+        assert!(unsigned.assemble(&wrong, &root_key.public).is_err());
     }
 
     #[test]
