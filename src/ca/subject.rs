@@ -443,7 +443,7 @@ mod tests {
             writer::tlv(writer::SEQUENCE, &[&writer::tlv(writer::SET, &pairs)])
         };
         let common = attribute(&[0x55, 4, 3], writer::UTF8_STRING, b"x");
-        assert!(Subject::from_name_der(&name(&[common.clone()])).is_ok());
+        assert!(Subject::from_name_der(&name(std::slice::from_ref(&common))).is_ok());
         assert_eq!(Subject::from_name_der(&name(&[common.clone(), common.clone()])), Err(SubjectError::SeveralInOne));
         let street = name(&[attribute(&[0x55, 4, 9], writer::UTF8_STRING, b"x")]);
         assert_eq!(Subject::from_name_der(&street), Err(SubjectError::UnknownAttribute { oid: "2.5.4.9".to_owned() }));
