@@ -1,16 +1,12 @@
 //! Making a certificate in two phases: the bytes to be signed, then the certificate with its signature.
 
-use const_oid::ObjectIdentifier;
-use der::asn1::{GeneralizedTime, Ia5String, OctetString};
-use der::{DateTime, Encode};
-use x509_cert::ext::pkix::crl::dp::DistributionPoint;
-use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
-use x509_cert::ext::pkix::{
-    AccessDescription, AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints,
-    ExtendedKeyUsage, KeyUsage, KeyUsages, PrivateKeyUsagePeriod, SubjectKeyIdentifier,
-};
+use der::Encode;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages};
 
 use super::certificate::{Certificate, CertificateError};
+use super::extension::{
+    self, DAY_S, ID_CE_BASIC_CONSTRAINTS, ID_CE_EXTENDED_KEY_USAGE, ID_CE_KEY_USAGE, extension, sequence_of, time,
+};
 use super::profile::{
     CertificateKind, Finding, ID_KP_OCSP_SIGNING, ID_KP_TIME_STAMPING, ID_PKIX_OCSP_NOCHECK, first_error,
 };
@@ -110,10 +106,6 @@ pub struct Unsigned {
     algorithm: SignatureAlgorithm,
 }
 
-const ID_AD_OCSP: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1");
-const ID_AD_CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
-const DAY_S: i64 = 86_400;
-
 impl Draft<'_> {
     /// Builds the bytes to be signed, with a fresh serial number.
     ///
@@ -127,27 +119,19 @@ impl Draft<'_> {
                 return Err(BuildError::IssuerEnds { issuer_not_after_s: issuer.not_after_s });
             }
         }
-        let algorithm_der = self.algorithm.x509_identifier_der()?;
         let issuer_der = self.issuer.map_or(self.subject_der, |(issuer, _)| issuer.subject_der.as_slice());
-        let validity = [time(self.not_before_s)?, time(not_after_s)?].concat();
-        let extensions = self.extensions(not_after_s)?;
-        let extensions: Vec<&[u8]> = extensions.iter().map(Vec::as_slice).collect();
-        let tbs_der = writer::tlv(
-            writer::SEQUENCE,
-            &[
-                &[writer::context(0), 3, writer::INTEGER, 1, 2],
-                &writer::unsigned_integer(&random_serial()?),
-                &algorithm_der,
-                issuer_der,
-                &writer::tlv(writer::SEQUENCE, &[&validity]),
-                self.subject_der,
-                self.public_key.spki_der(),
-                &writer::tlv(writer::context(3), &[&writer::tlv(writer::SEQUENCE, &extensions)]),
-            ],
-        );
-        let unsigned = Unsigned { tbs_der, algorithm_der, algorithm: self.algorithm };
+        let unsigned = Unsigned::new(&TbsParts {
+            serial: &random_serial()?,
+            algorithm: self.algorithm,
+            issuer_der,
+            not_before_s: self.not_before_s,
+            not_after_s,
+            subject_der: self.subject_der,
+            public_key: self.public_key,
+            extensions: &self.extensions(not_after_s)?,
+        })?;
         // A root's self-signature can't be there yet; every other demand is held before the key is touched.
-        let preview = Certificate::from_der(&unsigned.join(&[0]))?;
+        let preview = unsigned.preview()?;
         let held_as = if self.kind == CertificateKind::Root { CertificateKind::IssuingCa } else { self.kind };
         match first_error(held_as, &preview) {
             Some(finding) => Err(BuildError::Profile { kind: self.kind, finding }),
@@ -160,11 +144,15 @@ impl Draft<'_> {
         let mut list = Vec::new();
         if is_ca {
             let path_len_constraint = (self.kind == CertificateKind::IssuingCa).then_some(0);
-            list.push(extension("2.5.29.19", true, &BasicConstraints { ca: true, path_len_constraint }.to_der()?));
+            list.push(extension(
+                ID_CE_BASIC_CONSTRAINTS,
+                true,
+                &BasicConstraints { ca: true, path_len_constraint }.to_der()?,
+            ));
         }
         let usage =
             if is_ca { KeyUsages::KeyCertSign | KeyUsages::CRLSign } else { KeyUsages::DigitalSignature.into() };
-        list.push(extension("2.5.29.15", true, &KeyUsage(usage).to_der()?));
+        list.push(extension(ID_CE_KEY_USAGE, true, &KeyUsage(usage).to_der()?));
         let extended = match self.kind {
             CertificateKind::Tsu => Some(ID_KP_TIME_STAMPING),
             CertificateKind::OcspResponder => Some(ID_KP_OCSP_SIGNING),
@@ -173,49 +161,65 @@ impl Draft<'_> {
         if let Some(usage) = extended {
             // Critical for a TSU only (RFC 3161 §2.3); RFC 6960 does not ask it of a responder.
             let critical = self.kind == CertificateKind::Tsu;
-            list.push(extension("2.5.29.37", critical, &ExtendedKeyUsage(vec![usage]).to_der()?));
+            list.push(extension(ID_CE_EXTENDED_KEY_USAGE, critical, &ExtendedKeyUsage(vec![usage]).to_der()?));
         }
-        let identifier = OctetString::new(self.public_key.key_identifier())?;
-        list.push(extension("2.5.29.14", false, &SubjectKeyIdentifier(identifier).to_der()?));
+        list.push(extension::subject_key_identifier(self.public_key)?);
         if let Some((issuer, urls)) = self.issuer {
-            let key =
-                issuer.subject_key_identifier.clone().unwrap_or_else(|| issuer.public_key.key_identifier().to_vec());
-            let value = AuthorityKeyIdentifier { key_identifier: Some(OctetString::new(key)?), ..Default::default() };
-            list.push(extension("2.5.29.35", false, &value.to_der()?));
+            list.push(extension::authority_key_identifier(issuer)?);
             // A responder's certificate has no CRLDP and no OCSP pointer: its status is not asked (TLS BR 7.1.2.8).
-            if self.kind != CertificateKind::OcspResponder {
-                list.push(extension("2.5.29.31", false, &distribution_point(&urls.crl)?));
+            let is_responder = self.kind == CertificateKind::OcspResponder;
+            if !is_responder {
+                list.push(extension::distribution_point(&urls.crl)?);
             }
-            list.push(extension("1.3.6.1.5.5.7.1.1", false, &self.information_access(urls)?));
+            let ocsp = (!is_responder).then_some(urls.ocsp.as_str());
+            list.push(extension::information_access(ocsp, Some(&urls.ca_issuers))?);
         }
         if !self.policies.is_empty() {
-            list.push(extension("2.5.29.32", false, &policies(self.policies)));
+            list.push(extension::policies(self.policies));
         }
         if self.kind == CertificateKind::Tsu {
             let end_s = (self.not_before_s + self.private_key_usage_days * DAY_S).min(not_after_s);
-            let value = PrivateKeyUsagePeriod {
-                not_before: Some(generalized(self.not_before_s)?),
-                not_after: Some(generalized(end_s)?),
-            };
-            list.push(extension("2.5.29.16", false, &value.to_der()?));
+            list.push(extension::private_key_usage_period(self.not_before_s, end_s)?);
         }
         if self.kind == CertificateKind::OcspResponder {
-            list.push(extension(&ID_PKIX_OCSP_NOCHECK.to_string(), false, &[writer::NULL, 0]));
+            list.push(extension(ID_PKIX_OCSP_NOCHECK, false, &[writer::NULL, 0]));
         }
         Ok(list)
     }
+}
 
-    fn information_access(&self, urls: &IssuerUrls) -> Result<Vec<u8>, BuildError> {
-        let mut list =
-            vec![AccessDescription { access_method: ID_AD_CA_ISSUERS, access_location: uri(&urls.ca_issuers)? }];
-        if self.kind != CertificateKind::OcspResponder {
-            list.insert(0, AccessDescription { access_method: ID_AD_OCSP, access_location: uri(&urls.ocsp)? });
-        }
-        Ok(AuthorityInfoAccessSyntax(list).to_der()?)
-    }
+/// What a TBSCertificate is made of; the octets are whole values.
+pub(super) struct TbsParts<'a> {
+    pub(super) serial: &'a [u8],
+    pub(super) algorithm: SignatureAlgorithm,
+    pub(super) issuer_der: &'a [u8],
+    pub(super) not_before_s: i64,
+    pub(super) not_after_s: i64,
+    pub(super) subject_der: &'a [u8],
+    pub(super) public_key: &'a PublicKey,
+    pub(super) extensions: &'a [Vec<u8>],
 }
 
 impl Unsigned {
+    pub(super) fn new(parts: &TbsParts<'_>) -> Result<Self, BuildError> {
+        let algorithm_der = parts.algorithm.x509_identifier_der()?;
+        let validity = [time(parts.not_before_s)?, time(parts.not_after_s)?].concat();
+        let tbs_der = writer::tlv(
+            writer::SEQUENCE,
+            &[
+                &[writer::context(0), 3, writer::INTEGER, 1, 2],
+                &writer::unsigned_integer(parts.serial),
+                &algorithm_der,
+                parts.issuer_der,
+                &writer::tlv(writer::SEQUENCE, &[&validity]),
+                parts.subject_der,
+                parts.public_key.spki_der(),
+                &writer::tlv(writer::context(3), &[&sequence_of(parts.extensions)]),
+            ],
+        );
+        Ok(Self { tbs_der, algorithm_der, algorithm: parts.algorithm })
+    }
+
     /// The certificate as it will be, without its signature.
     ///
     /// # Errors
@@ -254,81 +258,27 @@ impl Unsigned {
 }
 
 /// 16 random octets, the top bit clear and the first not zero (RFC 5280 §4.1.2.2; TLS BR 7.1: 64 bits of CSPRNG).
-fn random_serial() -> Result<[u8; 16], BuildError> {
+pub(super) fn random_serial() -> Result<[u8; 16], BuildError> {
     let mut serial = [0; 16];
     aws_lc_rs::rand::fill(&mut serial).map_err(|_| BuildError::Random)?;
     serial[0] = (serial[0] & 0x7f) | 0x40;
     Ok(serial)
 }
 
-fn extension(oid: &str, critical: bool, value: &[u8]) -> Vec<u8> {
-    let oid = ObjectIdentifier::new_unwrap(oid);
-    let oid = writer::tlv(writer::OBJECT_IDENTIFIER, &[oid.as_bytes()]);
-    let flag: &[u8] = if critical { &[writer::BOOLEAN, 1, 0xff] } else { &[] };
-    writer::tlv(writer::SEQUENCE, &[&oid, flag, &writer::tlv(writer::OCTET_STRING, &[value])])
-}
-
-fn policies(oids: &[Oid]) -> Vec<u8> {
-    let list: Vec<Vec<u8>> = oids.iter().map(|oid| writer::tlv(writer::SEQUENCE, &[&oid.to_der()])).collect();
-    let list: Vec<&[u8]> = list.iter().map(Vec::as_slice).collect();
-    writer::tlv(writer::SEQUENCE, &list)
-}
-
-fn uri(text: &str) -> Result<GeneralName, BuildError> {
-    Ok(GeneralName::UniformResourceIdentifier(Ia5String::new(text)?))
-}
-
-fn distribution_point(url: &str) -> Result<Vec<u8>, BuildError> {
-    let point = DistributionPoint {
-        distribution_point: Some(DistributionPointName::FullName(vec![uri(url)?])),
-        reasons: None,
-        crl_issuer: None,
-    };
-    Ok(CrlDistributionPoints(vec![point]).to_der()?)
-}
-
-fn date_time(unix_s: i64) -> Result<DateTime, BuildError> {
-    let seconds = u64::try_from(unix_s).map_err(|_| der::Error::from(der::ErrorKind::DateTime))?;
-    Ok(DateTime::from_unix_duration(std::time::Duration::from_secs(seconds))?)
-}
-
-fn generalized(unix_s: i64) -> Result<GeneralizedTime, BuildError> {
-    Ok(GeneralizedTime::from_date_time(date_time(unix_s)?))
-}
-
-/// UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 §4.1.2.5).
-fn time(unix_s: i64) -> Result<Vec<u8>, BuildError> {
-    let date_time = date_time(unix_s)?;
-    Ok(if date_time.year() < 2050 {
-        der::asn1::UtcTime::from_date_time(date_time)?.to_der()?
-    } else {
-        GeneralizedTime::from_date_time(date_time).to_der()?
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ca::test_key::TestKey;
     use crate::ca::{Severity, SubjectName, chain, profile};
-    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 
-    struct Key {
-        pair: EcdsaKeyPair,
-        public: PublicKey,
-    }
-
-    fn key() -> Key {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
-        let algorithm = hex::decode("301306072a8648ce3d020106082a8648ce3d030107").unwrap();
-        let bits = writer::tlv(writer::BIT_STRING, &[&[0], pair.public_key().as_ref()]);
-        let spki = writer::tlv(writer::SEQUENCE, &[&algorithm, &bits]);
-        Key { public: PublicKey::from_spki_der(&spki).unwrap(), pair }
+    fn key() -> TestKey {
+        TestKey::p256()
     }
 
     fn make(
         kind: CertificateKind,
-        subject: &Key,
-        issuer: Option<(&Certificate, &Key)>,
+        subject: &TestKey,
+        issuer: Option<(&Certificate, &TestKey)>,
         now_s: i64,
     ) -> Result<Certificate, BuildError> {
         let urls = IssuerUrls::new("https://tsa.noonmark.example/", "issuing");
@@ -347,8 +297,7 @@ mod tests {
         }
         .build()?;
         let signer = issuer.map_or(subject, |(_, key)| key);
-        let signature = signer.pair.sign(&aws_lc_rs::rand::SystemRandom::new(), unsigned.tbs_der()).unwrap();
-        unsigned.assemble(signature.as_ref(), &signer.public)
+        unsigned.assemble(&signer.sign(unsigned.tbs_der()), &signer.public)
     }
 
     const NOW_S: i64 = 1_795_464_000;
@@ -419,8 +368,8 @@ mod tests {
         }
         .build()
         .unwrap();
-        let wrong = other.pair.sign(&aws_lc_rs::rand::SystemRandom::new(), unsigned.tbs_der()).unwrap();
-        assert!(unsigned.assemble(wrong.as_ref(), &root_key.public).is_err());
+        let wrong = other.sign(unsigned.tbs_der());
+        assert!(unsigned.assemble(&wrong, &root_key.public).is_err());
     }
 
     #[test]

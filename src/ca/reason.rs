@@ -15,13 +15,13 @@ const REASONS: [(u8, &str); 10] = [
 ];
 
 /// unspecified: written by leaving the reason out.
-pub const UNSPECIFIED: u8 = 0;
+pub(super) const UNSPECIFIED: u8 = 0;
 /// keyCompromise.
-pub const KEY_COMPROMISE: u8 = 1;
+pub(super) const KEY_COMPROMISE: u8 = 1;
 /// certificateHold: the one state that a certificate comes back from.
-pub const CERTIFICATE_HOLD: u8 = 6;
+pub(super) const CERTIFICATE_HOLD: u8 = 6;
 /// removeFromCRL: in delta CRLs alone, never a certificate's own reason.
-pub const REMOVE_FROM_CRL: u8 = 8;
+pub(super) const REMOVE_FROM_CRL: u8 = 8;
 
 /// The reason's name in RFC 5280; None for 7 and above 10.
 #[must_use]
@@ -33,6 +33,11 @@ pub fn reason_name(reason: u8) -> Option<&'static str> {
 #[must_use]
 pub fn reason_from_name(name: &str) -> Option<u8> {
     REASONS.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)).map(|(number, _)| *number)
+}
+
+/// Reasons as a message lists them: `keyCompromise, superseded`.
+pub(super) fn names(reasons: &[u8]) -> String {
+    reasons.iter().filter_map(|reason| reason_name(*reason)).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -48,5 +53,6 @@ mod tests {
         }
         assert_eq!(reason_from_name("KEYCOMPROMISE"), Some(1));
         assert_eq!(reason_from_name("unused"), None);
+        assert_eq!(names(&[1, 7, 4]), "keyCompromise, superseded");
     }
 }

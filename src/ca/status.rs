@@ -26,7 +26,7 @@ pub enum StatusWish {
     Release,
 }
 
-/// What a certificate's status may become.
+/// What a certificate's status may become; see [`super::IssuingProfile::status_policy`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusPolicy {
     /// Whether it may be held.
@@ -129,6 +129,15 @@ impl StatusPolicy {
             Self { hold_allowed: false, reasons: TSU_REASONS.to_vec(), reason_required: true, is_ca }
         } else {
             Self { reason_required: is_ca, is_ca, ..Self::default() }
+        }
+    }
+
+    /// The reasons that a profile may list (X.509 §9.5.3.1: cACompromise is a CA's, aACompromise an attribute authority's).
+    pub(super) fn reasons_for(is_ca: bool, is_tsu: bool) -> Vec<u8> {
+        match (is_ca, is_tsu) {
+            (_, true) => TSU_REASONS.to_vec(),
+            (true, false) => vec![1, 2, 3, 4, 5, 9],
+            (false, false) => vec![1, 3, 4, 5, 9],
         }
     }
 
@@ -378,6 +387,32 @@ mod tests {
         assert_eq!(changed_by(&good(), StatusWish::Hold, &policy), Err(StatusError::HoldNotAllowed));
         // A hold from before the profile forbade it can still be left.
         assert!(changed_by(&held(1_500_000), StatusWish::Release, &policy).is_ok());
+    }
+
+    #[test]
+    fn a_certificate_without_a_profile_has_the_policy_of_what_it_is() {
+        use crate::ca::builder::Draft;
+        use crate::ca::test_key::{NOW_S, TestIssuer, TestKey};
+        use crate::ca::{CertificateKind, SubjectName};
+        let (issuer, key) = (TestIssuer::new(), TestKey::p256());
+        let make = |kind| {
+            let unsigned = Draft {
+                kind,
+                subject_der: &SubjectName::new("DE", "Example", "x").unwrap().to_der(),
+                public_key: &key.public,
+                issuer: Some((&issuer.certificate, &issuer.urls)),
+                algorithm: key.public.algorithm().default_signature(),
+                not_before_s: NOW_S,
+                policies: &[],
+                private_key_usage_days: 395,
+            };
+            StatusPolicy::for_certificate(&issuer.sign(&unsigned.build().unwrap()))
+        };
+        let tsu = StatusPolicy { hold_allowed: false, reasons: vec![1, 3, 4, 5], reason_required: true, is_ca: false };
+        assert_eq!(make(CertificateKind::Tsu), tsu);
+        assert_eq!(make(CertificateKind::OcspResponder), StatusPolicy::default());
+        let ca = StatusPolicy::for_certificate(&issuer.certificate);
+        assert_eq!(ca, StatusPolicy { is_ca: true, reason_required: true, ..StatusPolicy::default() });
     }
 
     fn wishes() -> impl Strategy<Value = StatusWish> {
