@@ -244,7 +244,7 @@ impl IssuingProfile {
         if !findings.is_empty() {
             return Err(IssueError::Lint { findings });
         }
-        let preview = unsigned.preview().map_err(BuildError::from)?;
+        let preview = unsigned.preview()?;
         match self.kind().and_then(|kind| profile::first_error(kind, &preview)) {
             Some(finding) => Err(IssueError::Kind { finding }),
             None => Ok(unsigned),

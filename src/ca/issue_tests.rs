@@ -85,6 +85,7 @@ fn tsu_and_responder_are_what_the_builder_makes() {
             algorithm: key.public.algorithm().default_signature(),
             not_before_s: NOW_S,
             policies,
+            days: None,
             private_key_usage_days: 395,
         };
         let theirs = issuer.sign(&theirs.build().unwrap());

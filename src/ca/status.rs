@@ -404,6 +404,7 @@ mod tests {
                 algorithm: key.public.algorithm().default_signature(),
                 not_before_s: NOW_S,
                 policies: &[],
+                days: None,
                 private_key_usage_days: 395,
             };
             StatusPolicy::for_certificate(&issuer.sign(&unsigned.build().unwrap()))

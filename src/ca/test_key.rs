@@ -56,6 +56,7 @@ impl TestIssuer {
                 algorithm: subject.public.algorithm().default_signature(),
                 not_before_s: NOW_S - 86_400,
                 policies: &[],
+                days: None,
                 private_key_usage_days: 395,
             }
             .build()

@@ -39,7 +39,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("documentation::verbs_and_flags_exist_and_are_named", verbs_and_flags),
         Trial::test("documentation::the_metrics_table_is_complete", metrics_table),
         Trial::test("documentation::hadolint_passes", hadolint_passes).with_ignored_flag(!hadolint().exists()),
-        Trial::test("documentation::the_unit_is_sound_and_tight", unit_is_sound)
+        Trial::test("documentation::the_unit_is_sound_and_tight", units_are_sound)
             .with_ignored_flag(!has("systemd-analyze", "--version")),
     ]);
     trials
@@ -374,16 +374,21 @@ fn hadolint_passes() -> Result<(), Failed> {
     if output.status.success() { Ok(()) } else { Err(text(&output).into()) }
 }
 
-fn unit_is_sound() -> Result<(), Failed> {
+fn units_are_sound() -> Result<(), Failed> {
+    unit_is_sound("noonmark.service")?;
+    unit_is_sound("noonmark-ca-agent.service")
+}
+
+fn unit_is_sound(name: &str) -> Result<(), Failed> {
     let home = tempfile::tempdir()?;
     let installed = "/usr/local/bin/noonmark";
-    let unit = read("deploy/noonmark.service");
+    let unit = read(format!("deploy/{name}"));
     assert!(unit.contains(installed), "the unit starts another program");
-    let path = home.path().join("noonmark.service");
+    let path = home.path().join(name);
     std::fs::write(&path, unit.replace(installed, program().to_str().unwrap()))?;
     let verified = Command::new("systemd-analyze").arg("verify").arg(&path).output()?;
     // `verify` ends with 0 on a directive that it does not know.
-    if !verified.status.success() || text(&verified).contains("noonmark.service:") {
+    if !verified.status.success() || text(&verified).contains(&format!("{name}:")) {
         return Err(text(&verified).into());
     }
     let rated = Command::new("systemd-analyze")
