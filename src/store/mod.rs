@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 pub use desk::Claim;
 pub use error::{AppendError, StoreError};
+pub use registry::Due;
 pub use registry_rows::{
     AnswerRow, ApiKeyRow, CertIdHash, CertificateSearch, CertificateState, Change, DueRow, IssuerOrigin, IssuerRow,
     LeaseRow, RegistryRow, StatusAndAnswer, StatusRow, TaskRow, TaskState,

@@ -70,6 +70,11 @@ pub fn trials() -> Vec<Trial> {
         Ok(())
     });
     trials.push(cut.with_ignored_flag(!Kind::Postgres.available()));
+    let killed = Trial::test("store::postgres::changes_whose_connection_is_killed", || {
+        changes::killed(&Backend::fresh(Kind::Postgres));
+        Ok(())
+    });
+    trials.push(killed.with_ignored_flag(!Kind::Postgres.available()));
     let sqlite = |name: &str, test: fn()| {
         Trial::test(format!("store::sqlite::{name}"), move || {
             test();

@@ -30,20 +30,24 @@ const PUT: &str = "WITH given AS MATERIALIZED ( \
      next_update_s = excluded.next_update_s, form = excluded.form, signature = excluded.signature \
    WHERE mine.change_number <> excluded.change_number OR mine.this_update_s <= excluded.this_update_s";
 
-/// The certificates looked at, those of them that are due, and with each the issuer's number and where the look ended.
-const DUE: &str = "WITH looked AS MATERIALIZED ( \
-     SELECT serial, state, reason, revoked_at_s, invalidity_s, change_number, not_after_s FROM registry \
-     WHERE issuer_id = $1 AND serial > $2 ORDER BY serial LIMIT $8), \
-   due AS ( \
-     SELECT looked.* FROM looked LEFT JOIN LATERAL ( \
+/// What is due of the next certificates, with the issuer's number, and where the look ended if it ended before its limit.
+///
+/// The walk follows the registry's key and stops when it has enough; answers are looked up one by one by theirs, so that no
+/// plan reads a table whole, however old the planner's statistics are.
+const DUE: &str = "WITH due AS MATERIALIZED ( \
+     SELECT looked.* FROM ( \
+       SELECT serial, state, reason, revoked_at_s, invalidity_s, change_number, not_after_s FROM registry \
+       WHERE issuer_id = $1 AND serial > $2 ORDER BY serial LIMIT $8) AS looked \
+     LEFT JOIN LATERAL ( \
        SELECT answer.change_number, answer.form, answer.this_update_s FROM ocsp_answers AS answer \
        WHERE answer.issuer_id = $1 AND answer.serial = looked.serial AND answer.responder_id = $3 \
          AND answer.hash = $4 LIMIT 1) AS stored ON true \
      WHERE looked.state IN (1, 2, 3) AND looked.not_after_s >= $7 AND (stored.change_number IS NULL \
        OR stored.change_number <> looked.change_number OR stored.form <> $5 OR stored.this_update_s < $6) \
      ORDER BY looked.serial LIMIT $9) \
-   SELECT issuers.change_number, (SELECT count(*) FROM looked), \
-     (SELECT serial FROM looked ORDER BY serial DESC LIMIT 1), \
+   SELECT issuers.change_number, \
+     CASE WHEN (SELECT count(*) FROM due) < $9 THEN ( \
+       SELECT serial FROM registry WHERE issuer_id = $1 AND serial > $2 ORDER BY serial LIMIT 1 OFFSET $8 - 1) END, \
      due.serial, due.state, due.reason, due.revoked_at_s, due.invalidity_s, due.change_number \
    FROM issuers LEFT JOIN due ON true WHERE issuers.id = $1 ORDER BY due.serial";
 
@@ -145,17 +149,16 @@ impl PostgresStore {
             ],
         )?;
         let Some(first) = rows.first() else { return Ok(None) };
-        let (number, looked, last): (i64, i64, Option<Vec<u8>>) = (first.get(0), first.get(1), first.get(2));
+        let (number, last): (i64, Option<Vec<u8>>) = (first.get(0), first.get(1));
         let mut due = Vec::with_capacity(rows.len());
         for row in &rows {
             // The one row that tells of nothing due has no serial number.
-            if let Some(serial) = row.get(3) {
-                due.push(DueRow { serial, status: read_status(row, 4)? });
+            if let Some(serial) = row.get(2) {
+                due.push(DueRow { serial, status: read_status(row, 3)? });
             }
         }
         let is_full = u32::try_from(due.len()).unwrap_or(u32::MAX) >= query.limit;
-        let next =
-            if is_full { due.last().map(|row| row.serial.clone()) } else { last.filter(|_| looked >= looked_at) };
+        let next = if is_full { due.last().map(|row| row.serial.clone()) } else { last };
         Ok(Some((number, due, next)))
     }
 

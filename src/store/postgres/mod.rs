@@ -201,7 +201,10 @@ impl PostgresStore {
         config.application_name("noonmark").connect_timeout(CONNECT_TIMEOUT);
         settle(&mut config);
         let given = config.get_options().unwrap_or_default().to_owned();
-        config.options(format!("{given} -c statement_timeout={STATEMENT_TIMEOUT_MS}").trim());
+        // Every statement here goes by a key whatever its values are: planning by the values costs time, and right after an
+        // import, before the statistics know of it, chooses scans.
+        let own = format!("-c statement_timeout={STATEMENT_TIMEOUT_MS} -c plan_cache_mode=force_generic_plan");
+        config.options(format!("{given} {own}").trim());
         let source = Arc::new(Source { tls: tls(&config)?, config });
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)

@@ -300,3 +300,61 @@ fn heard_row(id: i64, heard: &BTreeSet<(i64, Vec<u8>)>) -> RegistryRow {
     let (_, serial) = heard.iter().next().unwrap();
     RegistryRow { serial: serial.clone(), ..revoked(&good(id, 0)) }
 }
+
+/// Connections are killed at any moment: a change stands exactly where its record does, and the error tells which.
+pub fn killed(backend: &Backend) {
+    const CHANGES: u32 = 60;
+    let store = backend.store();
+    let mut book = Book::open(&store, "serve");
+    let id = book.add_issuer(&store, "external");
+    book.import(id, (0..CHANGES).map(|n| good(id, n)).collect()).unwrap();
+    let is_over = AtomicBool::new(false);
+    let stands = |n: u32| {
+        let serial = hex::encode(serial(n));
+        backend.count(&format!("SELECT count(*) FROM registry WHERE state = 3 AND serial = '\\x{serial}'")) == 1
+    };
+    let failures = std::thread::scope(|scope| {
+        let over = Over(&is_over);
+        scope.spawn(|| {
+            while !is_over.load(Ordering::SeqCst) {
+                backend.sql(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND application_name = 'noonmark'",
+                );
+                std::thread::sleep(std::time::Duration::from_millis(3));
+            }
+        });
+        let mut failures = 0;
+        for n in 0..CHANGES {
+            let change = Change::Status { before: 1, after: revoked(&good(id, n)) };
+            let (_, end) = book.next();
+            loop {
+                match book.change(&change) {
+                    Ok(_) => break,
+                    Err(AppendError::Refused(_)) => assert!(!stands(n), "refused, and yet it stands"),
+                    Err(AppendError::Unknown(_)) => {
+                        let is_end = loop {
+                            match book.writer().chain_end() {
+                                Ok(found) => break found == end,
+                                Err(_) => std::thread::sleep(std::time::Duration::from_millis(1)),
+                            }
+                        };
+                        assert_eq!(stands(n), is_end, "the change and its record part");
+                        if is_end {
+                            book.end = end;
+                            break;
+                        }
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+                failures += 1;
+            }
+            assert!(stands(n));
+        }
+        drop(over);
+        failures
+    });
+    assert!(failures > 0, "nothing was killed in time");
+    assert_eq!(backend.count("SELECT count(*) FROM ledger"), book.end.number);
+    assert_eq!(backend.count("SELECT change_number FROM issuers"), i64::from(CHANGES) + 1);
+}
