@@ -13,6 +13,7 @@ use super::alternative_name::AlternativeNameKind;
 use super::profile::{ID_KP_OCSP_SIGNING, ID_KP_TIME_STAMPING};
 use super::profile_file::{KindField, ProfileFile, StatusField, SubjectField};
 use super::reason;
+use super::registry::is_valid_name;
 use super::status::StatusPolicy;
 use super::subject::{AttributeType, Subject};
 use crate::asn1::Oid;
@@ -20,8 +21,6 @@ use crate::crypto::KeyAlgorithm;
 
 /// Far above what a profile needs; the file is read whole.
 const MAX_FILE_OCTETS: usize = 64 * 1024;
-/// A name stands in URLs and as a file's name.
-const MAX_NAME_CHARACTERS: usize = 40;
 /// 100 years: no certificate lives longer, and every sum of days stays far from overflow.
 const MAX_VALIDITY_DAYS: u32 = 36_525;
 /// 48 hours: notBefore is that near the signature at most (TLS BR 7.1.2.7).
@@ -145,7 +144,9 @@ impl IssuingProfile {
     /// # Errors
     /// The first field that is unknown, missing or impossible, and what to write.
     pub fn parse(name: &str, text: &str) -> Result<Self, ProfileError> {
-        check_name(name)?;
+        if !is_valid_name(name) {
+            return Err(ProfileError::Name { name: name.to_owned() });
+        }
         if text.len() > MAX_FILE_OCTETS {
             return Err(ProfileError::TooLong { profile: name.to_owned(), octets: text.len() });
         }
@@ -343,16 +344,6 @@ struct Refused(&'static str, String);
 
 fn refuse<T>(field: &'static str, demand: impl Into<String>) -> Result<T, Refused> {
     Err(Refused(field, demand.into()))
-}
-
-fn check_name(name: &str) -> Result<(), ProfileError> {
-    let characters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    let begins = name.starts_with(|first: char| first.is_ascii_lowercase());
-    if characters && begins && name.len() <= MAX_NAME_CHARACTERS {
-        Ok(())
-    } else {
-        Err(ProfileError::Name { name: name.to_owned() })
-    }
 }
 
 /// Reads each text; none may stand twice.

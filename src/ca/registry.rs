@@ -198,7 +198,7 @@ impl Registry {
         settings: IssuerSettings,
         who: &str,
     ) -> Result<(), RegistryError> {
-        if !is_issuer_name(name) {
+        if !is_valid_name(name) {
             return Err(RegistryError::Name { name: name.to_owned() });
         }
         if certificate.basic_constraints.is_none_or(|(is_ca, _)| !is_ca) {
@@ -349,9 +349,9 @@ impl Registry {
     }
 }
 
-/// Whether a name can stand in URLs beside base64 (design: `[a-z][a-z0-9-]{0,39}`).
+/// Whether an issuer's, a profile's or a caller's name matches `[a-z][a-z0-9-]{0,39}`: it can stand in URLs beside base64.
 #[must_use]
-pub fn is_issuer_name(name: &str) -> bool {
+pub fn is_valid_name(name: &str) -> bool {
     let mut octets = name.bytes();
     octets.next().is_some_and(|first| first.is_ascii_lowercase())
         && name.len() <= 40
@@ -498,10 +498,10 @@ mod tests {
     #[test]
     fn names_are_what_urls_carry() {
         for name in ["a", "issuing", "ca-2026", &"a".repeat(40)] {
-            assert!(is_issuer_name(name), "{name}");
+            assert!(is_valid_name(name), "{name}");
         }
         for name in ["", "A", "MEkw", "1a", "a_b", "a/b", &"a".repeat(41)] {
-            assert!(!is_issuer_name(name), "{name}");
+            assert!(!is_valid_name(name), "{name}");
         }
     }
 }

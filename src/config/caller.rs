@@ -31,7 +31,7 @@ impl CallerSection {
 
     pub(super) fn check(&self, name: &str) -> Result<(), ConfigurationError> {
         let refuse = |reason: &str| Err(ConfigurationError::refused(format!("[caller.{name}]"), reason));
-        if !crate::tsa::is_valid_name(name) {
+        if !crate::ca::registry::is_valid_name(name) {
             return refuse("a caller's name must match [a-z][a-z0-9-]{0,39}");
         }
         if self.secret_sha256.is_none() && self.certificate_sha256.is_none() {

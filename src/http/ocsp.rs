@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::problem::Problem;
 use super::{Services, body};
-use crate::ca::registry::is_issuer_name;
+use crate::ca::registry::is_valid_name;
 use crate::ocsp::{Answer, ErrorResponse, Outcome, SignedAnswer, decode_get_path};
 
 /// What a request's body is.
@@ -53,7 +53,7 @@ impl<'a> Target<'a> {
         let rest = path.strip_prefix(PREFIX).unwrap_or_default();
         let rest = rest.strip_prefix('/').unwrap_or(rest);
         let (first, after) = rest.split_once('/').unwrap_or((rest, ""));
-        if is_issuer_name(first) {
+        if is_valid_name(first) {
             Self { issuer: Some(first), request: after }
         } else {
             Self { issuer: None, request: rest }

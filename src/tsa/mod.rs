@@ -14,6 +14,6 @@ mod serial;
 mod token;
 
 pub use authority::{Answer, Authority, AuthoritySettings, Deps, Respond, Unit, UnitError};
-pub use profile::{Profile, ProfileError, is_valid_name};
+pub use profile::{Profile, ProfileError};
 pub use refusal::Refusal;
 pub use token::{TokenError, TokenTemplate};

@@ -2,6 +2,7 @@
 
 use crate::asn1::Oid;
 use crate::asn1::tst_info::MAX_FRACTION_DIGITS;
+use crate::ca::registry::is_valid_name;
 use crate::crypto::DigestAlgorithm;
 
 /// A timestamping profile: its own policies, key, hashes, accuracy, precision, ordering and extensions.
@@ -93,14 +94,6 @@ pub enum ProfileError {
         /// As given.
         digits: u8,
     },
-}
-
-/// Whether a profile's or issuer's name matches `[a-z][a-z0-9-]{0,39}`.
-#[must_use]
-pub fn is_valid_name(name: &str) -> bool {
-    name.len() <= 40
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 impl Profile {
