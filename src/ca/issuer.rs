@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::CertIdHash;
+
 /// What an answer says of a serial number that was never issued (RFC 6960 §2.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -13,16 +15,6 @@ pub enum NotIssuedAnswer {
     Revoked,
 }
 
-/// A CertID's hash, as settings name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AheadHash {
-    /// SHA-1: what most clients ask with.
-    Sha1,
-    /// SHA-256.
-    Sha256,
-}
-
 /// An issuer's settings, as the store keeps them (JSON).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -30,7 +22,7 @@ pub struct IssuerSettings {
     /// How long an answer holds, in seconds.
     pub validity_s: u32,
     /// For which hashes answers are signed ahead; an empty list signs on demand alone.
-    pub ahead: Vec<AheadHash>,
+    pub ahead: Vec<CertIdHash>,
     /// Whether a nonce of 16 octets or more gets an answer of its own; otherwise the stored one (RFC 9919).
     pub answer_nonce: bool,
     /// What is said of serial numbers that were never issued.
@@ -43,7 +35,7 @@ impl Default for IssuerSettings {
     fn default() -> Self {
         Self {
             validity_s: 3 * 24 * 3_600,
-            ahead: vec![AheadHash::Sha1],
+            ahead: vec![CertIdHash::Sha1],
             answer_nonce: true,
             not_issued: NotIssuedAnswer::Unknown,
             archive_cutoff: false,

@@ -32,7 +32,7 @@ mod test_key;
 pub use alternative_name::{AlternativeName, AlternativeNameError, AlternativeNameKind, MAX_ALTERNATIVE_NAMES};
 pub use certificate::{Certificate, CertificateError, pem_decode, pem_encode};
 pub use issue::{IssueError, IssueRequest, fresh_serial};
-pub use issuer::{AheadHash, IssuerSettings, IssuerSettingsError, MAX_VALIDITY_S, MIN_VALIDITY_S, NotIssuedAnswer};
+pub use issuer::{IssuerSettings, IssuerSettingsError, MAX_VALIDITY_S, MIN_VALIDITY_S, NotIssuedAnswer};
 pub use issuing_profile::{IssuingProfile, ProfileError, shipped};
 pub use lint::lint;
 pub use name::{SubjectName, SubjectNameError};

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::{Failure, operator};
 use crate::app::Desk;
+use crate::ca::NotIssuedAnswer;
 use crate::ca::registry::Issuer;
-use crate::ca::{AheadHash, NotIssuedAnswer};
-use crate::store::IssuerOrigin;
+use crate::store::{CertIdHash, IssuerOrigin};
 
 /// The verbs of `issuer`.
 #[derive(Debug, Subcommand)]
@@ -140,8 +140,8 @@ fn set(desk: &Desk, arguments: &SetArguments) -> Result<(), Failure> {
     if let Some(ahead) = arguments.ahead {
         settings.ahead = match ahead {
             Ahead::None => Vec::new(),
-            Ahead::Sha1 => vec![AheadHash::Sha1],
-            Ahead::Both => vec![AheadHash::Sha1, AheadHash::Sha256],
+            Ahead::Sha1 => vec![CertIdHash::Sha1],
+            Ahead::Both => vec![CertIdHash::Sha1, CertIdHash::Sha256],
         };
     }
     if let Some(answer_nonce) = arguments.answer_nonce {

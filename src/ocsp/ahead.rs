@@ -15,7 +15,6 @@ use super::cache::AnswerKey;
 use super::issuer::{ServedIssuer, ServedResponder};
 use super::responder::Responder;
 use super::{AnswerError, FORM, Prepared};
-use crate::ca::AheadHash;
 use crate::keys::{Lane, SubmitError};
 use crate::store::{AnswerRow, CertIdHash, DueRow, StoreError};
 
@@ -227,7 +226,7 @@ impl Walker {
     fn walk(&mut self, issuer: &Arc<ServedIssuer>) -> Result<(), Broken> {
         let mut renewed = Instant::now();
         for responder in 0..issuer.responders.len() {
-            for hash in issuer.settings.ahead.iter().map(|hash| cert_id_hash(*hash)) {
+            for hash in issuer.settings.ahead.iter().copied() {
                 let mut after: Option<Vec<u8>> = None;
                 let mut under_way: Option<Batch> = None;
                 loop {
@@ -279,7 +278,7 @@ impl Walker {
     fn answer_urgent(&mut self) -> Result<(), Broken> {
         while let Some((issuer, serial)) = self.urgent.pop_front() {
             for (at, responder) in issuer.responders.iter().enumerate() {
-                for hash in issuer.settings.ahead.iter().map(|hash| cert_id_hash(*hash)) {
+                for hash in issuer.settings.ahead.iter().copied() {
                     let row = self.responder.store.status_and_answer(issuer.id, &serial, responder.id, hash)?;
                     let Some(status) =
                         row.status.filter(|status| status.state != crate::store::CertificateState::Intended)
@@ -379,13 +378,6 @@ fn prepare(
     let cert_id = issuer.hashes.cert_id_der(hash, &row.serial);
     let single = issuer.single(&cert_id, Some(row.status), true, this_update_s, next_update_s);
     responder.template.prepare(&[single], this_update_s, None)
-}
-
-fn cert_id_hash(hash: AheadHash) -> CertIdHash {
-    match hash {
-        AheadHash::Sha1 => CertIdHash::Sha1,
-        AheadHash::Sha256 => CertIdHash::Sha256,
-    }
 }
 
 fn duty(issuer: &ServedIssuer) -> String {

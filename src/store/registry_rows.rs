@@ -1,5 +1,7 @@
 //! Rows of issuers, of certificates' status, of signed answers, and what changes them.
 
+use serde::{Deserialize, Serialize};
+
 use super::CertificateRow;
 
 /// Who holds an issuer's key.
@@ -147,8 +149,9 @@ pub struct CertificateSearch {
     pub ends_before_s: Option<i64>,
 }
 
-/// Which hash a CertID is made with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Which hash a CertID is made with; `sha1` and `sha256` in an issuer's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CertIdHash {
     /// SHA-1.
     Sha1,
