@@ -87,13 +87,10 @@ impl Following {
             if watch.is_none() {
                 watch = self.store.watch_changes().ok();
             }
-            match watch.as_mut().map(|watch| watch.wait(POLL)) {
-                Some(Ok(())) => {}
-                // The poll goes on without it, and a new one is made.
-                Some(Err(_)) | None => {
-                    watch = None;
-                    std::thread::sleep(POLL);
-                }
+            match &mut watch {
+                // One that lost its connection makes a new one at its next wait; the poll goes on without it.
+                Some(watch) => drop(watch.wait(POLL)),
+                None => std::thread::sleep(POLL),
             }
             match self.catch_up() {
                 Ok(()) => {

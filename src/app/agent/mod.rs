@@ -161,12 +161,10 @@ impl Agent {
             if watch.is_none() {
                 watch = self.installation.store.watch_changes().ok();
             }
-            match watch.as_mut().map(|watch| watch.wait(LOOK)) {
-                Some(Ok(())) => {}
-                Some(Err(_)) | None => {
-                    watch = None;
-                    std::thread::sleep(LOOK);
-                }
+            match &mut watch {
+                // One that lost its connection makes a new one at its next wait.
+                Some(watch) => drop(watch.wait(LOOK)),
+                None => std::thread::sleep(LOOK),
             }
         }
     }
