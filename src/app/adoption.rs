@@ -6,7 +6,7 @@ use super::installation::Installation;
 use super::issuing::issuer_or_add;
 use super::lifecycle::{LifecycleError, now_s};
 use crate::ca::Certificate;
-use crate::ca::registry::{Issuer, Registry, RegistryError, certificate_row, intended_row};
+use crate::ca::registry::{Issuer, Registry, RegistryError, intended_row};
 use crate::store::{CertificateState, Change, RegistryRow};
 
 /// Who stands in the records.
@@ -72,7 +72,7 @@ fn lacking(
         let serial = &certificate.serial_number;
         let mut row = intended_row(issuer.row.id, serial, profile, &certificate.subject(), period_s, now_us, WHO);
         row.status.state = CertificateState::Good;
-        row.certificate_sha256 = Some(certificate_row(certificate, role).sha256);
+        row.certificate_sha256 = Some(certificate.sha256());
         lacking.push(row);
     }
     Ok(lacking)

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use metrics::{Counter, counter, describe_counter, describe_gauge, gauge};
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
 use super::cache::{AnswerCache, AnswerKey, SignedAnswer};
 use super::currency::ReadAt;
@@ -63,6 +63,7 @@ struct Measures {
     stored: Counter,
     signed: Counter,
     errors: [Counter; 5],
+    cache_bytes: Gauge,
 }
 
 /// What the responder is handed.
@@ -114,6 +115,7 @@ impl Responder {
                 stored: outcome("stored"),
                 signed: outcome("signed"),
                 errors: ErrorResponse::ALL.map(|error| outcome(error.name())),
+                cache_bytes: gauge!("noonmark_ocsp_cache_bytes"),
             },
         }))
     }
@@ -216,7 +218,7 @@ impl Responder {
     /// Asks the store, which waits, and has the answer signed unless a stored one stands; `respond` hears of it exactly
     /// once. Not for an HTTP thread.
     pub fn look_up(self: &Arc<Self>, pending: Pending, respond: Respond) {
-        gauge!("noonmark_ocsp_cache_bytes").set(octets(self.cache.octets()));
+        self.measures.cache_bytes.set(octets(self.cache.octets()));
         self.read_and_sign(pending, READINGS, Caller { respond: Some(respond), responder: Arc::clone(self) });
     }
 

@@ -63,14 +63,18 @@ pub(in crate::app) fn make_hierarchy(
     for (profile, section) in &installation.configuration.tsa {
         let (row, info) = steward.generate_for_profile(profile, algorithm)?;
         let subject_der = unit_subject(&ca, &row.name)?;
-        let certificate = steward.issue(CertificateKind::Tsu, &subject_der, &info, &issuer, &policies(section))?;
+        let certificate = sign(
+            &steward.draft(CertificateKind::Tsu, &subject_der, &info, &issuer, &policies(section))?,
+            issuer.signer,
+        )?;
         steward.attach(&row, &certificate, "certificate-issued")?;
         made.push((row.name, CertificateKind::Tsu, certificate));
     }
     let ocsp_name = steward.next_name("service", &format!("ocsp-{ISSUER}"))?;
     let (row, info) = steward.generate("service", &format!("ocsp:{ISSUER}"), &ocsp_name, algorithm)?;
     let subject_der = name("Noonmark OCSP Responder 1")?.to_der();
-    let certificate = steward.issue(CertificateKind::OcspResponder, &subject_der, &info, &issuer, &[])?;
+    let certificate =
+        sign(&steward.draft(CertificateKind::OcspResponder, &subject_der, &info, &issuer, &[])?, issuer.signer)?;
     steward.attach(&row, &certificate, "certificate-issued")?;
     made.push((row.name, CertificateKind::OcspResponder, certificate));
 

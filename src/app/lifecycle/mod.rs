@@ -15,7 +15,7 @@ use super::units::{self, UnitFault, tsu_role};
 use crate::asn1::Oid;
 use crate::ca::builder::{BuildError, Draft, IssuerUrls, Unsigned};
 use crate::ca::csr::UnsignedRequest;
-use crate::ca::registry::RegistryError;
+use crate::ca::registry::{RegistryError, certificate_row};
 use crate::ca::{
     Certificate, CertificateError, CertificateKind, SubjectName, SubjectNameError, chain, pem_decode, profile,
 };
@@ -23,7 +23,7 @@ use crate::config::{ConfigurationError, RsaPadding, TsaSection};
 use crate::crypto::KeyAlgorithm;
 use crate::keys::{KeyError, KeyInfo, SignError, Signer, Token};
 use crate::ledger::{Event, Ledger, LedgerError};
-use crate::store::{CertificateRow, KeyRow, KeyState, StoreError};
+use crate::store::{KeyRow, KeyState, StoreError};
 
 pub(super) use hierarchy::make_hierarchy;
 
@@ -368,17 +368,6 @@ impl<'a> Steward<'a> {
         Ok((row, certificate, state))
     }
 
-    fn issue(
-        &self,
-        kind: CertificateKind,
-        subject_der: &[u8],
-        key: &KeyInfo,
-        issuer: &Issuer<'_>,
-        policies: &[Oid],
-    ) -> Result<Certificate, LifecycleError> {
-        sign(&self.draft(kind, subject_der, key, issuer, policies)?, issuer.signer)
-    }
-
     fn draft(
         &self,
         kind: CertificateKind,
@@ -452,19 +441,6 @@ fn policies(section: &TsaSection) -> Vec<Oid> {
 fn unit_subject(ca: &Certificate, key_name: &str) -> Result<Vec<u8>, LifecycleError> {
     let name = SubjectName::from_issuer(&ca.subject_der, &format!("Noonmark {key_name}"))?;
     Ok(name.to_der())
-}
-
-fn certificate_row(certificate: &Certificate, role: &str) -> CertificateRow {
-    CertificateRow {
-        sha256: certificate.sha256(),
-        der: certificate.der().to_vec(),
-        subject: certificate.subject(),
-        issuer: certificate.issuer(),
-        serial: certificate.serial_hex(),
-        not_before_s: certificate.not_before_s,
-        not_after_s: certificate.not_after_s,
-        role: role.to_owned(),
-    }
 }
 
 /// The stored profiles as noonmark.toml writes them, for a server that joins.
