@@ -12,7 +12,7 @@ use super::serving::{ServeError, Server};
 use super::units::{Candidate, UnitFault, WARN_DAYS, rfc3339};
 use crate::ca::{Certificate, CertificateKind, IssuerSettings, profile};
 use crate::config::RsaPadding;
-use crate::crypto::DigestAlgorithm;
+use crate::crypto::sha256;
 use crate::http::{CheckState, ReadyCheck};
 use crate::keys::Pool;
 use crate::ledger::Event;
@@ -94,9 +94,7 @@ impl Answering {
                 let name = &candidate.row.name;
                 let unreadable = |reason: String| UnitFault::Unreadable { key: name.clone(), reason };
                 let key = pool.key(name).ok_or_else(|| unreadable("the signing pool does not hold it".to_owned()))?;
-                let spki = DigestAlgorithm::Sha256.digest(candidate.certificate().public_key.spki_der());
-                let mut spki_sha256 = [0; 32];
-                spki_sha256.copy_from_slice(spki.as_ref());
+                let spki_sha256 = sha256(candidate.certificate().public_key.spki_der());
                 let parts = ResponderParts {
                     certificate: candidate.certificate().clone(),
                     algorithm: candidate.algorithm,

@@ -5,7 +5,7 @@ use der::Decode;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, PrivateKeyUsagePeriod};
 
 use crate::asn1::{DerError, Reader, writer};
-use crate::crypto::{DigestAlgorithm, PublicKey, PublicKeyError, SignatureAlgorithm};
+use crate::crypto::{PublicKey, PublicKeyError, SignatureAlgorithm, sha256};
 
 /// Why octets are refused as a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -201,9 +201,7 @@ impl Certificate {
     /// The SHA-256 of the original octets: the certificate's name in the store and in records.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
-        let mut digest = [0; 32];
-        digest.copy_from_slice(DigestAlgorithm::Sha256.digest(&self.der).as_ref());
-        digest
+        sha256(&self.der)
     }
 
     /// Whether subject and issuer are the same name.

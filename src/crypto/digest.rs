@@ -95,6 +95,14 @@ impl DigestAlgorithm {
     }
 }
 
+/// The SHA-256 of `message`: what the store and the records name things by.
+#[must_use]
+pub fn sha256(message: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(DigestAlgorithm::Sha256.digest(message).as_ref());
+    digest
+}
+
 impl fmt::Display for DigestAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -8,6 +8,6 @@ mod digest;
 mod public_key;
 mod signature;
 
-pub use digest::DigestAlgorithm;
+pub use digest::{DigestAlgorithm, sha256};
 pub use public_key::{PublicKey, PublicKeyError};
 pub use signature::{KeyAlgorithm, SignatureAlgorithm, SignatureEncodingError};

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::tls::{self, TlsError};
 use super::tsa::TimestampSeconds;
 use super::{Services, certificates, ocsp, operators, pages, tsa as tsa_routes};
-use crate::crypto::DigestAlgorithm;
+use crate::crypto::sha256;
 
 /// File descriptors kept for the store, the token's module, listeners and the log.
 const RESERVED_DESCRIPTORS: usize = 512;
@@ -112,9 +112,7 @@ fn remember_client_certificate(connection: &dyn Any, data: &mut Extensions) {
     };
     let (_, session) = stream.get_ref();
     if let Some(certificate) = session.peer_certificates().and_then(<[_]>::first) {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(DigestAlgorithm::Sha256.digest(certificate).as_ref());
-        data.insert(ClientCertificate(hash));
+        data.insert(ClientCertificate(sha256(certificate)));
     }
 }
 

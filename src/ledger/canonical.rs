@@ -6,7 +6,7 @@
 //! the token's SHA-256. The token itself is bound by its SHA-256, so that keeping or deleting it changes no chain.
 //! Anybody can compute this with the columns and a SHA-256; docs/LEDGER.md shows how.
 
-use crate::crypto::DigestAlgorithm;
+use crate::crypto::sha256;
 use crate::store::LedgerRow;
 
 /// Room for the fields of a token's record without growing.
@@ -53,9 +53,7 @@ fn push(out: &mut Vec<u8>, value: &[u8]) {
 /// The SHA-256 of a record's canonical octets.
 #[must_use]
 pub fn hash(row: &LedgerRow) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(DigestAlgorithm::Sha256.digest(&encode(row)).as_ref());
-    hash
+    sha256(&encode(row))
 }
 
 #[cfg(test)]

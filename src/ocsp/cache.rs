@@ -6,7 +6,7 @@ use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::crypto::DigestAlgorithm;
+use crate::crypto::sha256;
 use crate::store::CertIdHash;
 
 /// The most octets of a serial number that is kept: RFC 5280 §4.1.2.2 allows 20, real ones were seen with 22.
@@ -61,7 +61,7 @@ impl SignedAnswer {
         renewed_at_s: i64,
         is_shared: bool,
     ) -> Self {
-        let etag = format!("\"{}\"", hex::encode(DigestAlgorithm::Sha256.digest(&der).as_ref()));
+        let etag = format!("\"{}\"", hex::encode(sha256(&der)));
         Self { der: der.into(), etag, this_update_s, next_update_s, renewed_at_s, is_shared }
     }
 

@@ -11,7 +11,7 @@ use crate::asn1::tst_info::{MAX_FRACTION_DIGITS, TstInfoFields, TstInfoTemplate}
 use crate::asn1::{Oid, TimeStampRequest, writer};
 use crate::ca::Certificate;
 use crate::clock::Clock;
-use crate::crypto::{DigestAlgorithm, SignatureAlgorithm};
+use crate::crypto::{DigestAlgorithm, SignatureAlgorithm, sha256};
 use crate::keys::{KeyHandle, Lane as KeyLane, Pool};
 use crate::ledger::{Announcement, Lane as LedgerLane, Ledger, Record, TokenRecord};
 use crate::store::OrderedTimes;
@@ -374,7 +374,7 @@ fn record_then_release(
     mut waiting: Waiting,
 ) {
     let token = &der[token_at..];
-    record.token_sha256.copy_from_slice(DigestAlgorithm::Sha256.digest(token).as_ref());
+    record.token_sha256 = sha256(token);
     if keep_token {
         record.token = Some(token.to_vec());
     }
