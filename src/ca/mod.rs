@@ -3,7 +3,7 @@
 //! Owns: reading a certificate's facts from its original octets ([`Certificate`]), the kinds and what each demands
 //! ([`CertificateKind`], [`profile`]), building and assembling in two phases ([`builder`]), signing requests made
 //! ([`csr`]) and received ([`SigningRequest`]), operators' profiles and issuing by them ([`IssuingProfile`]), the rules
-//! that to-be-signed octets are held against ([`mod@lint`]), ordering a chain ([`chain`]), how a status may change
+//! that to-be-signed octets are held against ([`mod@lint`]), orders that wait for the agent ([`order`]), ordering a chain ([`chain`]), how a status may change
 //! ([`status`]), and the issuers with their certificates' status, each change with its record ([`registry`]).
 //! Does not own: keys (a signature comes from `keys` through the caller), path validation for strangers' documents.
 //! Enter by [`Certificate::from_der`], [`builder::Draft`] and [`IssuingProfile::parse`].
@@ -17,8 +17,10 @@ mod extension;
 mod issue;
 mod issuer;
 mod issuing_profile;
+mod issuing_profiles;
 pub mod lint;
 mod name;
+pub mod order;
 pub mod profile;
 mod profile_file;
 mod reason;
@@ -34,6 +36,7 @@ pub use certificate::{Certificate, CertificateError, pem_decode, pem_encode};
 pub use issue::{IssueError, IssueRequest, fresh_serial};
 pub use issuer::{IssuerSettings, IssuerSettingsError, MAX_VALIDITY_S, MIN_VALIDITY_S, NotIssuedAnswer};
 pub use issuing_profile::{IssuingProfile, ProfileError, shipped};
+pub use issuing_profiles::{IssuingProfiles, ProfilesError};
 pub use lint::lint;
 pub use name::{SubjectName, SubjectNameError};
 pub use profile::{CertificateKind, Finding, Severity};

@@ -1,6 +1,7 @@
 //! Subjects of any attributes, read strictly and written in one way.
 
 use std::fmt;
+use std::str::FromStr;
 
 use const_oid::ObjectIdentifier;
 
@@ -190,6 +191,14 @@ pub enum SubjectError {
     /// More attributes than anybody needs.
     #[error("the subject has more than {MAX_ATTRIBUTES} attributes")]
     TooMany,
+    /// A text that is no list of attributes.
+    #[error(
+        "{text:?} is not ATTRIBUTE=VALUE; write a subject such as C=DE, O=Example, CN=Name, a comma in a value as \\,"
+    )]
+    Form {
+        /// The part that is not.
+        text: String,
+    },
 }
 
 /// A subject: checked attributes, in the order that they are written in. It may be empty.
@@ -292,6 +301,40 @@ impl From<&SubjectName> for Subject {
             (AttributeType::CommonName, name.common_name.clone()),
         ])
     }
+}
+
+impl FromStr for Subject {
+    type Err = SubjectError;
+
+    /// Reads `C=DE, O=Example, CN=Name`, in any order; `\\,` is a comma in a value, `\\` a backslash.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut attributes = Vec::new();
+        for part in split_at_commas(text) {
+            let form = || SubjectError::Form { text: part.clone() };
+            let (name, value) = part.split_once('=').ok_or_else(form)?;
+            let attribute = AttributeType::from_name(name.trim()).ok_or_else(form)?;
+            attributes.push((attribute, value.trim().to_owned()));
+        }
+        Self::new(attributes)
+    }
+}
+
+/// The parts between the commas that no backslash stands before, without the backslashes.
+fn split_at_commas(text: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ',' => parts.push(String::new()),
+            character => {
+                let character = if character == '\\' { characters.next().unwrap_or('\\') } else { character };
+                if let Some(last) = parts.last_mut() {
+                    last.push(character);
+                }
+            }
+        }
+    }
+    if parts.iter().all(|part| part.trim().is_empty()) { Vec::new() } else { parts }
 }
 
 impl fmt::Display for Subject {

@@ -1,8 +1,10 @@
-//! `ca-agent`: the process that opens the ca token while the server runs. It renews what is due.
+//! `ca-agent`: the process that opens the ca token while the server runs. It issues what officers asked for and renews
+//! what is due.
 //!
 //! What it does passes through the store; this process listens nowhere. One agent works at a time, by a lease: a second
 //! one waits and takes over when the first is gone.
 
+mod orders;
 mod renewals;
 
 use std::sync::Arc;
@@ -58,6 +60,12 @@ pub enum AgentError {
     /// No ca token in the configuration.
     #[error("noonmark.toml has no [token.ca]: this installation has no CA of its own, and nothing for the agent to do")]
     NoToken,
+    /// A task that this agent does not know.
+    #[error("a task of kind {kind:?}, which this agent does not know: is it older than the server?")]
+    UnknownTask {
+        /// Its kind.
+        kind: String,
+    },
     /// The system refuses.
     #[error("{doing}: {source}")]
     System {
@@ -180,6 +188,7 @@ impl Agent {
                 tracing::info!("the ca-agent is at work");
             }
         }
+        self.work_orders()?;
         if looked.is_none_or(|looked| looked.elapsed() > RENEWALS) {
             self.renew()?;
             *looked = Some(Instant::now());

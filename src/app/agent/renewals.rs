@@ -3,14 +3,11 @@
 
 use super::{Agent, AgentError};
 use crate::app::answering::answers_for;
-use crate::app::issuing::{Words, issue};
 use crate::app::lifecycle::{LifecycleError, now_s};
-use crate::app::units;
 use crate::app::units::rfc3339;
 use crate::ca::builder::{Draft, IssuerUrls};
-use crate::ca::registry::{Issuer, RegistryError, certificate_row};
+use crate::ca::registry::{IssueWords, Issuer, certificate_row};
 use crate::ca::{Certificate, CertificateKind};
-use crate::keys::Token;
 use crate::store::{Change, IssuerOrigin, KeyRow, KeyState, StoreError};
 
 /// The issuing profile of responders.
@@ -47,20 +44,13 @@ impl Agent {
 
     /// The same key and subject, a new serial number and period.
     fn renew_one(&self, issuer: &Issuer, key: &KeyRow, before: &Certificate) -> Result<(), AgentError> {
-        let ca_key = self.ca_key(issuer)?;
-        let token = self.installation.configuration.token_settings(&ca_key.token).map_err(LifecycleError::from)?;
-        let token = Token::open(&token).map_err(LifecycleError::from)?;
-        let signer = token.find(&units::uri(&ca_key).map_err(LifecycleError::from)?).map_err(LifecycleError::from)?;
-        if signer.public_key().spki_der() != issuer.certificate.public_key.spki_der() {
-            return Err(LifecycleError::OtherKey { name: ca_key.name }.into());
-        }
         let urls = IssuerUrls::new(&self.installation.configuration.public_url, &issuer.row.name);
         let unsigned = Draft {
             kind: CertificateKind::OcspResponder,
             subject_der: &before.subject_der,
             public_key: &before.public_key,
             issuer: Some((&issuer.certificate, &urls)),
-            algorithm: signer.public_key().algorithm().default_signature(),
+            algorithm: issuer.certificate.public_key.algorithm().default_signature(),
             not_before_s: now_s()?,
             policies: &[],
             days: None,
@@ -68,8 +58,8 @@ impl Agent {
         }
         .build()
         .map_err(LifecycleError::from)?;
-        let words = Words { profile: PROFILE, role: &key.role, who: "ca-agent" };
-        let certificate = issue(&self.registry, issuer, &unsigned, &*signer, &words)?;
+        let words = IssueWords { profile: PROFILE, role: &key.role, who: "ca-agent", task: None };
+        let certificate = self.issue(issuer, &unsigned, &words)?;
         self.registry.record(
             "certificate-renewed",
             serde_json::json!({
@@ -88,11 +78,5 @@ impl Agent {
             "a responder's certificate was renewed"
         );
         Ok(())
-    }
-
-    /// The issuer's key's row; the key is in the ca token.
-    fn ca_key(&self, issuer: &Issuer) -> Result<KeyRow, LifecycleError> {
-        let row = self.installation.key_in_state(&format!("ca:{}", issuer.row.name), KeyState::Active)?;
-        Ok(row.ok_or_else(|| RegistryError::KeyNotHere { name: issuer.row.name.clone() })?)
     }
 }

@@ -10,12 +10,12 @@ use std::path::Path;
 use serde_json::json;
 
 use super::installation::{Installation, InstallationError, Purpose};
-use super::issuing::{self, Words};
+use super::issuing;
 use super::units::{self, UnitFault, tsu_role};
 use crate::asn1::Oid;
 use crate::ca::builder::{BuildError, Draft, IssuerUrls, Unsigned};
 use crate::ca::csr::UnsignedRequest;
-use crate::ca::registry::{RegistryError, certificate_row};
+use crate::ca::registry::{IssueWords, RegistryError, SigningError, certificate_row};
 use crate::ca::{
     Certificate, CertificateError, CertificateKind, SubjectName, SubjectNameError, chain, pem_decode, profile,
 };
@@ -151,6 +151,16 @@ pub struct Steward<'a> {
 impl Drop for Steward<'_> {
     fn drop(&mut self) {
         self.ledger.stop();
+    }
+}
+
+impl From<SigningError> for LifecycleError {
+    fn from(error: SigningError) -> Self {
+        match error {
+            SigningError::Registry(error) => Self::Registry(error),
+            SigningError::Sign(error) => Self::Sign(error),
+            SigningError::Build(error) => Self::Build(error),
+        }
     }
 }
 
@@ -362,9 +372,9 @@ impl<'a> Steward<'a> {
         let unsigned = self.draft(CertificateKind::Tsu, &subject, &info, &issuer, &policies)?;
         let registry = self.installation.registry(std::sync::Arc::clone(&self.ledger));
         let registered = issuing::issuer_or_add(&registry, ISSUER, ca.certificate(), &self.who)?;
-        let words = Words { profile: "tsu", role: &role, who: &self.who };
-        let certificate = issuing::issue(&registry, &registered, &unsigned, &*ca_signer, &words)?;
-        let state = self.attach(&row, &certificate, "certificate-issued")?;
+        let words = IssueWords { profile: "tsu", role: &role, who: &self.who, task: None };
+        let certificate = registry.issue(&registered, &unsigned, &*ca_signer, now_s()?, &words)?;
+        let state = self.attach(&row, &certificate, "key-certified")?;
         Ok((row, certificate, state))
     }
 

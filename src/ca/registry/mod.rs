@@ -1,10 +1,17 @@
 //! The registry: issuers, certificates and their status; every change with its record in one transaction.
 
+mod orders;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
 
+pub use orders::{IssueWords, SigningError, read_order};
+
 use super::issuer::{IssuerSettings, IssuerSettingsError};
+use super::issuing_profiles::{IssuingProfiles, ProfilesError};
+use super::order::OrderError;
 use super::status::{self, StatusError, StatusPolicy, StatusWish};
 use super::{Certificate, CertificateError, reason_name};
 use crate::ledger::{Event, Ledger, LedgerError, Recorded};
@@ -70,6 +77,12 @@ pub enum RegistryError {
     /// A certificate that does not read.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// An order that can't be.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// A profile that is not in order: nothing is issued until it is.
+    #[error("issuing profiles: {0}")]
+    Profiles(#[from] ProfilesError),
     /// Somebody else changed it at the same time, or it is there already.
     #[error("{reason}")]
     Conflict {
@@ -97,6 +110,8 @@ impl From<LedgerError> for RegistryError {
 pub const MAX_SERIAL: usize = 32;
 /// Certificates in one transaction of an import.
 pub const IMPORT_BATCH: usize = 10_000;
+/// The profile of certificates that came from elsewhere.
+const IMPORTED: &str = "imported";
 /// How often a change is tried again when another came first.
 const TRIES: usize = 3;
 
@@ -134,17 +149,27 @@ pub struct ImportEntry {
     pub certificate: Option<Certificate>,
 }
 
+/// What certificates are issued by.
+#[derive(Clone, Debug)]
+pub struct IssuingRules {
+    /// The URL that stands in certificates.
+    pub public_url: String,
+    /// The folder with the operator's profiles.
+    pub profile_directory: PathBuf,
+}
+
 /// The registry.
 pub struct Registry {
     store: Arc<Store>,
     ledger: Arc<Ledger>,
+    rules: IssuingRules,
 }
 
 impl Registry {
     /// A registry whose changes are recorded in this ledger.
     #[must_use]
-    pub fn new(store: Arc<Store>, ledger: Arc<Ledger>) -> Self {
-        Self { store, ledger }
+    pub fn new(store: Arc<Store>, ledger: Arc<Ledger>, rules: IssuingRules) -> Self {
+        Self { store, ledger, rules }
     }
 
     /// The store.
@@ -299,12 +324,26 @@ impl Registry {
         }
     }
 
-    /// What may become of a certificate, by what it says itself.
+    /// What may become of a certificate, by its profile; one that came without, by what it says itself.
     fn policy_for(&self, row: &RegistryRow) -> Result<StatusPolicy, RegistryError> {
-        let Some(sha256) = &row.certificate_sha256 else { return Ok(StatusPolicy::default()) };
-        let der = self.store.certificate_der(sha256)?;
-        let der = der.ok_or(StoreError::Row { table: "registry", column: "certificate_sha256" })?;
-        Ok(StatusPolicy::for_certificate(&Certificate::from_der(&der)?))
+        let by_itself = match &row.certificate_sha256 {
+            None => StatusPolicy::default(),
+            Some(sha256) => {
+                let der = self.store.certificate_der(sha256)?;
+                let der = der.ok_or(StoreError::Row { table: "registry", column: "certificate_sha256" })?;
+                StatusPolicy::for_certificate(&Certificate::from_der(&der)?)
+            }
+        };
+        if row.profile == IMPORTED {
+            return Ok(by_itself);
+        }
+        // A broken or missing profile must not keep anybody from revoking; what only it could allow is refused.
+        let profiles = IssuingProfiles::read(&self.rules.profile_directory);
+        let profile = profiles.as_ref().ok().and_then(|profiles| profiles.get(&row.profile));
+        Ok(match profile {
+            Some(profile) => profile.status_policy().clone(),
+            None => StatusPolicy { hold_allowed: false, ..by_itself },
+        })
     }
 
     /// Takes certificates and statuses from elsewhere, a batch a transaction; gives how many were new. One that is known
@@ -463,7 +502,7 @@ fn imported_row(issuer: &Issuer, entry: ImportEntry, now_s: i64, who: &str) -> R
             invalidity_s: entry.invalidity_s,
             change_number: 0,
         },
-        profile: "imported".to_owned(),
+        profile: IMPORTED.to_owned(),
         subject: entry.subject,
         not_before_s: entry.not_before_s,
         not_after_s: entry.not_after_s,

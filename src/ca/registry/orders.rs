@@ -1,0 +1,185 @@
+//! Orders and issuing: what is asked for waits in the store, and the one who has the issuer's key makes it.
+
+use serde_json::json;
+
+use super::{Issuer, Registry, RegistryError, certificate_row, intended_row};
+use crate::ca::builder::{BuildError, Unsigned};
+use crate::ca::order::{ISSUE_TASK, IssueOrder, OrderError, OrderOutcome, OrderReport};
+use crate::ca::{Certificate, IssueError, IssuingProfiles, fresh_serial};
+use crate::keys::{SignError, Signer};
+use crate::store::{Change, IssuerOrigin, StoreError, TaskRow, TaskState};
+
+/// What is said of a certificate beside itself.
+#[derive(Clone, Copy, Debug)]
+pub struct IssueWords<'a> {
+    /// The issuing profile's name.
+    pub profile: &'a str,
+    /// What the certificate is for, as in [`crate::store::CertificateRow::role`].
+    pub role: &'a str,
+    /// Who asked.
+    pub who: &'a str,
+    /// The task that this finishes.
+    pub task: Option<&'a str>,
+}
+
+/// Why a certificate is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningError {
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The key.
+    #[error("signing: {0}")]
+    Sign(#[from] SignError),
+    /// What was signed does not read, or its signature does not verify.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+impl Registry {
+    /// The issuing profiles as they stand now: an operator's change is followed without a restart.
+    ///
+    /// # Errors
+    /// A profile that is not in order.
+    pub fn profiles(&self) -> Result<IssuingProfiles, RegistryError> {
+        Ok(IssuingProfiles::read(&self.rules.profile_directory)?)
+    }
+
+    /// Holds an order against its profile and leaves it to the agent; gives its name.
+    ///
+    /// # Errors
+    /// No such issuer, one whose key is elsewhere, or whatever in the order can't be.
+    pub fn order(&self, order: &IssueOrder, now_s: i64, who: &str) -> Result<String, RegistryError> {
+        let (_, unsigned) = self.order_draft(order, now_s)?;
+        let preview = unsigned.preview().map_err(|error| OrderError::from(IssueError::from(error)))?;
+        let id = hex::encode(fresh_serial().map_err(|error| OrderError::from(IssueError::from(error)))?);
+        let input = serde_json::to_string(order).map_err(|_| StoreError::Row { table: "tasks", column: "input" })?;
+        self.record(
+            "certificate-ordered",
+            json!({
+                "order": id, "issuer": order.issuer, "profile": order.profile, "subject": preview.subject(),
+                "days": order.days, "public_key_sha1": hex::encode(preview.public_key.key_identifier()), "who": who,
+            }),
+            Change::AddTask(TaskRow {
+                id: id.clone(),
+                kind: ISSUE_TASK.to_owned(),
+                input,
+                state: TaskState::Waiting,
+                output: None,
+                asked_by: who.to_owned(),
+                asked_at_us: now_s.saturating_mul(1_000_000),
+            }),
+        )?;
+        Ok(id)
+    }
+
+    /// How an order stands; None if there is none by this name.
+    ///
+    /// # Errors
+    /// The store's, or a row that does not read.
+    pub fn order_report(&self, id: &str) -> Result<Option<OrderReport>, RegistryError> {
+        let task = self.store.task(id)?.filter(|task| task.kind == ISSUE_TASK);
+        Ok(task.map(read_report).transpose()?)
+    }
+
+    /// The certificate that an order asks for, held against the profile anew, with its issuer.
+    ///
+    /// # Errors
+    /// As [`Self::order`].
+    pub fn order_draft(&self, order: &IssueOrder, now_s: i64) -> Result<(Issuer, Unsigned), RegistryError> {
+        let issuer = self.issuer(&order.issuer)?;
+        if issuer.row.origin == IssuerOrigin::External {
+            return Err(RegistryError::External { name: issuer.row.name });
+        }
+        let unsigned = order.draft(&issuer, &self.profiles()?, &self.rules.public_url, now_s)?;
+        Ok((issuer, unsigned))
+    }
+
+    /// Tells that an order is refused for good.
+    ///
+    /// # Errors
+    /// Somebody else finished it, or the record did not become durable.
+    pub fn refuse_order(&self, id: &str, reason: &str, who: &str) -> Result<(), RegistryError> {
+        let output = outcome_text(&OrderOutcome::Refused { reason: reason.to_owned() })?;
+        self.record(
+            "certificate-refused",
+            json!({ "order": id, "reason": reason, "who": who }),
+            Change::FinishTask { id: id.to_owned(), state: TaskState::Failed, output },
+        )?;
+        Ok(())
+    }
+
+    /// Takes the serial number, has the key sign, and puts the certificate into the registry.
+    ///
+    /// The serial number and the intent are committed, then the key signs, then the certificate, its row, its record and
+    /// the end of its task are committed together. A process that dies in between leaves an intent, never an unknown
+    /// certificate.
+    ///
+    /// # Errors
+    /// The key's or the store's.
+    pub fn issue(
+        &self,
+        issuer: &Issuer,
+        unsigned: &Unsigned,
+        signer: &dyn Signer,
+        now_s: i64,
+        words: &IssueWords<'_>,
+    ) -> Result<Certificate, SigningError> {
+        let preview = unsigned.preview()?;
+        let IssueWords { profile, role, who, task } = *words;
+        let now_us = now_s.saturating_mul(1_000_000);
+        let period_s = (preview.not_before_s, preview.not_after_s);
+        let subject = preview.subject();
+        let row = intended_row(issuer.row.id, &preview.serial_number, profile, &subject, period_s, now_us, who);
+        let mut facts = json!({
+            "issuer": issuer.row.name, "serial": preview.serial_hex(), "profile": profile, "subject": subject,
+            "not_after_s": preview.not_after_s, "order": task, "who": who,
+        });
+        self.record("certificate-intended", facts.clone(), Change::Intend(row))?;
+        let signature = signer.sign(unsigned.algorithm(), unsigned.tbs_der())?;
+        let certificate = unsigned.assemble(&signature, signer.public_key())?;
+        let certificate_sha256 = hex::encode(certificate.sha256());
+        facts["certificate_sha256"] = json!(certificate_sha256);
+        let outcome = OrderOutcome::Issued { serial: certificate.serial_hex(), certificate_sha256 };
+        self.record(
+            "certificate-issued",
+            facts,
+            Change::Issue {
+                issuer_id: issuer.row.id,
+                serial: certificate.serial_number.clone(),
+                certificate: certificate_row(&certificate, role),
+                changed_by: who.to_owned(),
+                task: task.map(|id| outcome_text(&outcome).map(|text| (id.to_owned(), text))).transpose()?,
+            },
+        )?;
+        Ok(certificate)
+    }
+}
+
+fn outcome_text(outcome: &OrderOutcome) -> Result<String, RegistryError> {
+    Ok(serde_json::to_string(outcome).map_err(|_| StoreError::Row { table: "tasks", column: "output" })?)
+}
+
+/// What a task of [`ISSUE_TASK`] asks for.
+///
+/// # Errors
+/// A row that does not read.
+pub fn read_order(task: &TaskRow) -> Result<IssueOrder, StoreError> {
+    serde_json::from_str(&task.input).map_err(|_| StoreError::Row { table: "tasks", column: "input" })
+}
+
+fn read_report(task: TaskRow) -> Result<OrderReport, StoreError> {
+    let order = read_order(&task)?;
+    let outcome = task
+        .output
+        .map(|text| serde_json::from_str(&text).map_err(|_| StoreError::Row { table: "tasks", column: "output" }))
+        .transpose()?;
+    Ok(OrderReport {
+        id: task.id,
+        order,
+        state: task.state,
+        asked_by: task.asked_by,
+        asked_at_us: task.asked_at_us,
+        outcome,
+    })
+}
