@@ -29,6 +29,11 @@ impl Desk {
         Ok(Self { registry, ledger })
     }
 
+    /// Gives the chain of records back; what is still done with the registry may only read.
+    pub fn close(&self) {
+        self.ledger.stop();
+    }
+
     /// Now, in seconds since 1970.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! `noonmark cert`: certificates and their status.
 
+mod issue;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,6 +19,12 @@ use crate::store::{CertificateSearch, CertificateState, RegistryRow};
 /// The verbs of `cert`.
 #[derive(Debug, Subcommand)]
 pub enum CertVerb {
+    /// Have a certificate issued by a profile, from a signing request
+    Issue(issue::IssueArguments),
+    /// How an order stands; the certificate, once it is issued
+    Order(issue::OrderArguments),
+    /// The issuing profiles, each checked
+    Profiles(issue::ProfilesArguments),
     /// Certificates in the registry, by issuer and serial number
     List(ListArguments),
     /// Revoke a certificate, for ever
@@ -78,6 +86,9 @@ fn parse_state(text: &str) -> Result<CertificateState, String> {
 pub(super) fn run(directory: &Path, verb: &CertVerb) -> Result<ExitCode, Failure> {
     let desk = Desk::open(directory)?;
     match verb {
+        CertVerb::Issue(arguments) => issue::issue(&desk, arguments)?,
+        CertVerb::Order(arguments) => issue::order(&desk, arguments)?,
+        CertVerb::Profiles(arguments) => issue::profiles(&desk, arguments)?,
         CertVerb::List(arguments) => list(&desk, arguments)?,
         CertVerb::Revoke(arguments) => {
             let reason = match &arguments.reason {

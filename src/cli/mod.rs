@@ -51,7 +51,7 @@ pub enum Verb {
     Up(up::UpArguments),
     /// Serve: timestamps and certificates' status over HTTP
     Serve(serve::ServeArguments),
-    /// Renew what is due with the ca token's key, beside `serve`
+    /// Issue what was ordered and renew what is due with the ca token's key, beside `serve`
     CaAgent(ca_agent::CaAgentArguments),
     /// Is everything that serving needs in order? Token, keys, certificates, clock, store
     Check(check::CheckArguments),
@@ -61,7 +61,7 @@ pub enum Verb {
     /// Issuers: whose certificates are answered for, and how
     #[command(subcommand)]
     Issuer(issuer::IssuerVerb),
-    /// Certificates: their status, revoking
+    /// Certificates: issuing by profile, their status, revoking
     #[command(subcommand)]
     Cert(cert::CertVerb),
     /// Get a timestamp for a file, check it, and write it beside the file

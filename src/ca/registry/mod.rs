@@ -38,6 +38,14 @@ pub enum RegistryError {
         /// The serial number, hexadecimal.
         serial: String,
     },
+    /// The status is known, the certificate is not.
+    #[error("the certificate {serial} of issuer {issuer} is not kept here: its status came without it")]
+    NotKept {
+        /// The issuer.
+        issuer: String,
+        /// The serial number, hexadecimal.
+        serial: String,
+    },
     /// A name that URLs can't carry.
     #[error("{name:?} can't be an issuer's name: a lower-case letter, then at most 39 of a-z, 0-9 and -")]
     Name {
@@ -273,6 +281,19 @@ impl Registry {
             issuer: issuer_name.to_owned(),
             serial: hex::encode(serial),
         })
+    }
+
+    /// A certificate's octets.
+    ///
+    /// # Errors
+    /// No such issuer or certificate, or one that is known by its serial number alone.
+    pub fn certificate_der(&self, issuer_name: &str, serial: &[u8]) -> Result<Vec<u8>, RegistryError> {
+        let row = self.certificate(issuer_name, serial)?;
+        let Some(sha256) = row.certificate_sha256 else {
+            return Err(RegistryError::NotKept { issuer: issuer_name.to_owned(), serial: hex::encode(serial) });
+        };
+        let der = self.store.certificate_der(&sha256)?;
+        Ok(der.ok_or(StoreError::Row { table: "registry", column: "certificate_sha256" })?)
     }
 
     /// Certificates, ordered by issuer and serial number, after a place and so many at most.
