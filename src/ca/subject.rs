@@ -400,6 +400,20 @@ mod tests {
     }
 
     #[test]
+    fn a_subject_is_read_as_people_write_it() {
+        let read: Subject = r"CN=Alice\, the first, C=DE,O = Example \\ Sons".parse().unwrap();
+        assert_eq!(read.first(AttributeType::CommonName), Some("Alice, the first"));
+        assert_eq!(read.first(AttributeType::Organization), Some(r"Example \ Sons"));
+        assert_eq!(read.attributes()[0].0, AttributeType::Country, "in the order of writing");
+        assert!("".parse::<Subject>().unwrap().is_empty());
+        for text in ["CN", "CN=x,,C=DE", "X=y", "=x"] {
+            assert!(matches!(text.parse::<Subject>(), Err(SubjectError::Form { .. })), "{text}");
+        }
+        assert!(matches!("CN=a, CN=b".parse::<Subject>(), Err(SubjectError::Repeated { .. })));
+        assert!(matches!("C=de".parse::<Subject>(), Err(SubjectError::Value { .. })));
+    }
+
+    #[test]
     fn writes_as_subject_name_does_and_reads_back() {
         let name = SubjectName::new("DE", "Exämple", "Unit 1").unwrap();
         let ours = subject(&[(CommonName, "Unit 1"), (Organization, "Exämple"), (Country, "DE")]).unwrap();

@@ -16,6 +16,7 @@ mod layers;
 mod ledger;
 mod lifecycle;
 mod ocsp_codec;
+mod orders;
 mod protocol;
 mod responder;
 mod store;
@@ -35,6 +36,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(clock::trials());
     trials.extend(protocol::trials());
     trials.extend(ocsp_codec::trials());
+    trials.extend(orders::trials());
     trials.extend(responder::trials());
     trials.extend(lifecycle::trials());
     trials.extend(certificates::trials());

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use libtest_mimic::{Failed, Trial};
 
+use super::support::agent::{self, Agent};
 use super::support::http::Response;
 use super::support::openssl_ca;
 use super::support::postgres::{self, Cluster};
@@ -258,8 +259,10 @@ fn revoked_within_a_second() -> Result<(), Failed> {
 
 fn held_and_released() -> Result<(), Failed> {
     let installation = Installation::software();
-    let server = installation.serve();
-    let file = "certificates/ocsp-issuing-1.pem";
+    let (server, _agent) = (installation.serve(), Agent::start(&installation));
+    // A document signer's profile allows a hold.
+    let file = "alice.pem";
+    agent::issue(&installation, "alice", "document-signer", "/C=DE/CN=Alice", &[]);
     let ask = || openssl(&installation, &server, &["-issuer", ISSUING, "-cert", file, "-no_nonce"]);
     assert!(ask().contains(": good"));
     let serial = serial(&installation, file);
@@ -334,10 +337,9 @@ fn the_agent_renews_and_is_missed() -> Result<(), Failed> {
         agent.map_or_else(String::new, |agent| agent.to_string())
     };
     until("it never ran", Duration::from_secs(5), check);
-    let mut agent = installation.command(&["ca-agent"]).stderr(Stdio::null()).spawn().unwrap();
+    let agent = Agent::start(&installation);
     until("\"state\":\"ok\"", Duration::from_secs(10), check);
-    let stopped = Command::new("kill").args(["-TERM", &agent.id().to_string()]).status().unwrap();
-    assert!(stopped.success() && agent.wait().unwrap().success());
+    assert!(agent.stop());
     until("it has been away since", Duration::from_secs(10), check);
     assert_eq!(server.get("/readyz").json()["ready"], true, "serving goes on without it");
     Ok(())

@@ -1,5 +1,6 @@
 //! What several tests share: SoftHSM, chronyd, PostgreSQL, a running server.
 
+pub mod agent;
 pub mod chrony;
 pub mod clients;
 pub mod http;
