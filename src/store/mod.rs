@@ -282,6 +282,22 @@ impl Store {
         if changed { Ok(()) } else { Err(StoreError::StateMoved { name: name.to_owned(), expected: from.name() }) }
     }
 
+    /// Makes a key active in place of another one, which retires: both or neither.
+    ///
+    /// # Errors
+    /// [`StoreError::StateMoved`] if either is no longer in the state that the caller believes, or the database's.
+    pub fn take_over(&self, name: &str, from: KeyState, former: &str) -> Result<(), StoreError> {
+        let moved = |name: &str, expected: KeyState| StoreError::StateMoved {
+            name: name.to_owned(),
+            expected: expected.name(),
+        };
+        match either!(self, store => store.take_over(name, from, former))? {
+            (false, _) => Err(moved(former, KeyState::Active)),
+            (true, false) => Err(moved(name, from)),
+            (true, true) => Ok(()),
+        }
+    }
+
     /// Names a key's certificate.
     ///
     /// # Errors
@@ -290,7 +306,7 @@ impl Store {
         either!(self, store => store.set_key_certificate(name, sha256))
     }
 
-    /// Adds a certificate; one that is there stays.
+    /// Adds a certificate; one that is there stays, but for one that was issued to others or imported: it gets this role.
     ///
     /// # Errors
     /// The database's.
@@ -298,7 +314,7 @@ impl Store {
         either!(self, store => store.put_certificate(row))
     }
 
-    /// Every certificate of the installation's own keys and issuers; those that came with an import are left out.
+    /// Every certificate of the installation's own keys and issuers; those that were issued to others or imported are left out.
     ///
     /// # Errors
     /// The database's.

@@ -49,6 +49,19 @@ impl PostgresStore {
         Ok(changed.len() == 1)
     }
 
+    /// Whether the former was active, and whether the other was as the caller believes; changed only if both are so.
+    pub(crate) fn take_over(&self, name: &str, from: KeyState, former: &str) -> Result<(bool, bool), StoreError> {
+        self.in_transaction(async |transaction| {
+            let sql = "UPDATE keys SET state = $3, changed_at_us = $4 WHERE name = $1 AND state = $2";
+            let change = async |name: &str, from: KeyState, to: KeyState| {
+                transaction.execute(sql, &[&name, &from.name(), &to.name(), &now_us()]).await.map(|rows| rows == 1)
+            };
+            let has_retired = change(former, KeyState::Active, KeyState::Retired).await?;
+            let has_taken_over = has_retired && change(name, from, KeyState::Active).await?;
+            Ok(((has_retired, has_taken_over), has_taken_over))
+        })
+    }
+
     pub(crate) fn set_key_certificate(&self, name: &str, sha256: &[u8; 32]) -> Result<(), StoreError> {
         self.query(
             "UPDATE keys SET certificate_sha256 = $2, changed_at_us = $3 WHERE name = $1",
@@ -59,14 +72,16 @@ impl PostgresStore {
 
     pub(crate) fn put_certificate(&self, row: &CertificateRow) -> Result<(), StoreError> {
         self.with_client(async |client| {
-            insert_certificates(client, std::slice::from_ref(row)).await.map_err(|error| driver(&error))
+            insert_certificates(client, std::slice::from_ref(row)).await.map_err(|error| driver(&error))?;
+            let sql = "UPDATE certificates SET role = $2 WHERE sha256 = $1 AND role IN ('imported', 'issued')";
+            client.execute(sql, &[&&row.sha256[..], &row.role]).await.map(drop).map_err(|error| driver(&error))
         })
     }
 
     pub(crate) fn certificates(&self) -> Result<Vec<CertificateRow>, StoreError> {
         let rows = self.query(
             "SELECT sha256, der, subject, issuer, serial, not_before_s, not_after_s, role FROM certificates \
-             WHERE role <> 'imported' ORDER BY not_before_s, sha256",
+             WHERE role NOT IN ('imported', 'issued') ORDER BY not_before_s, sha256",
             &[],
         )?;
         rows.iter()

@@ -225,6 +225,25 @@ impl PostgresStore {
         self.runtime.block_on(limited(async { work(&client(&self.pool).await?).await }))
     }
 
+    /// Work in a transaction that is committed if the work says so.
+    fn in_transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&deadpool_postgres::Transaction<'_>) -> Result<(T, bool), tokio_postgres::Error>,
+    ) -> Result<T, StoreError> {
+        self.runtime.block_on(limited(async {
+            let mut object = client(&self.pool).await?;
+            let done = async {
+                let transaction = object.transaction().await?;
+                let (result, is_good) = work(&transaction).await?;
+                if is_good {
+                    transaction.commit().await?;
+                }
+                Ok(result)
+            };
+            done.await.map_err(|error: tokio_postgres::Error| driver(&error))
+        }))
+    }
+
     pub(super) fn migrate(&self) -> Result<(), StoreError> {
         self.runtime.block_on(async {
             let mut object = client(&self.pool).await?;

@@ -1,6 +1,6 @@
 //! Keys, certificates and profiles in SQLite.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::SqliteStore;
 use crate::store::{CertificateRow, KeyRow, KeyState, ProfileRow, StoreError, now_us};
@@ -64,6 +64,26 @@ impl SqliteStore {
         Ok(changed == 1)
     }
 
+    /// Whether the former was active, and whether the other was as the caller believes; changed only if both are so.
+    pub(crate) fn take_over(&self, name: &str, from: KeyState, former: &str) -> Result<(bool, bool), StoreError> {
+        self.shared.check_in_place()?;
+        let mut writer = self.shared.writer();
+        let mut take_over = || -> rusqlite::Result<(bool, bool)> {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let sql = "UPDATE keys SET state = ?3, changed_at_us = ?4 WHERE name = ?1 AND state = ?2";
+            let change = |name: &str, from: KeyState, to: KeyState| {
+                transaction.execute(sql, params![name, from.name(), to.name(), now_us()]).map(|rows| rows == 1)
+            };
+            let has_retired = change(former, KeyState::Active, KeyState::Retired)?;
+            let has_taken_over = has_retired && change(name, from, KeyState::Active)?;
+            if has_taken_over {
+                transaction.commit()?;
+            }
+            Ok((has_retired, has_taken_over))
+        };
+        take_over().map_err(|error| self.shared.error(error))
+    }
+
     pub(crate) fn set_key_certificate(&self, name: &str, sha256: &[u8; 32]) -> Result<(), StoreError> {
         self.write(
             "UPDATE keys SET certificate_sha256 = ?2, changed_at_us = ?3 WHERE name = ?1",
@@ -74,7 +94,14 @@ impl SqliteStore {
 
     pub(crate) fn put_certificate(&self, row: &CertificateRow) -> Result<(), StoreError> {
         self.shared.check_in_place()?;
-        insert_certificate(&self.shared.writer(), row).map_err(|error| self.shared.error(error))
+        let writer = self.shared.writer();
+        let put = insert_certificate(&writer, row).and_then(|()| {
+            writer.execute(
+                "UPDATE certificates SET role = ?2 WHERE sha256 = ?1 AND role IN ('imported', 'issued')",
+                params![row.sha256, row.role],
+            )
+        });
+        put.map(drop).map_err(|error| self.shared.error(error))
     }
 
     pub(crate) fn certificates(&self) -> Result<Vec<CertificateRow>, StoreError> {
@@ -82,7 +109,7 @@ impl SqliteStore {
             connection
                 .prepare(
                     "SELECT sha256, der, subject, issuer, serial, not_before_s, not_after_s, role \
-                     FROM certificates WHERE role <> 'imported' ORDER BY rowid",
+                     FROM certificates WHERE role NOT IN ('imported', 'issued') ORDER BY rowid",
                 )?
                 .query_map([], |row| {
                     Ok(CertificateRow {

@@ -34,6 +34,16 @@ pub fn keys(backend: &Backend) {
     let states: Vec<KeyState> = backend.open().keys().unwrap().iter().map(|key| key.state).collect();
     assert_eq!(states, [KeyState::Destroyed, KeyState::Active, KeyState::Active]);
 
+    // One in place of another: both or neither.
+    store.insert_key(&key("next", "tsu:default")).unwrap();
+    let moved = |result: Result<(), StoreError>, key: &str| matches!(result, Err(StoreError::StateMoved { name, .. }) if name == key);
+    assert!(moved(store.take_over("next", KeyState::Pending, "z"), "z"), "the former is not active");
+    assert!(moved(store.take_over("next", KeyState::Successor, "a"), "next"), "the next is not a successor");
+    let state = |name: &str| backend.open().keys().unwrap().into_iter().find(|key| key.name == name).unwrap().state;
+    assert_eq!((state("a"), state("next")), (KeyState::Active, KeyState::Pending), "neither moved");
+    store.take_over("next", KeyState::Pending, "a").unwrap();
+    assert_eq!((state("a"), state("next")), (KeyState::Retired, KeyState::Active));
+
     // Two operators at once: one of them is told.
     store.insert_key(&key("raced", "tsu:third")).unwrap();
     let changes: Vec<bool> = std::thread::scope(|scope| {
@@ -60,7 +70,13 @@ pub fn certificates_and_profiles(backend: &Backend) {
     store.put_certificate(&one).unwrap();
     store.put_certificate(&two).unwrap();
     store.put_certificate(&CertificateRow { subject: "CN=Other".to_owned(), ..one.clone() }).unwrap();
-    assert_eq!(backend.open().certificates().unwrap(), [one, two], "one that is there stays");
+    let three = certificate(3);
+    for role in ["issued", "imported"] {
+        store.put_certificate(&CertificateRow { role: role.to_owned(), ..three.clone() }).unwrap();
+    }
+    assert_eq!(backend.open().certificates().unwrap(), [one.clone(), two.clone()], "one that is there stays");
+    store.put_certificate(&three).unwrap();
+    assert_eq!(backend.open().certificates().unwrap(), [one, two, three], "one that was others' is ours now");
 
     assert_eq!(store.profile("default").unwrap(), None);
     store.put_profile("default", "accuracy_ms = 1").unwrap();
