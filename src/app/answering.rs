@@ -11,7 +11,6 @@ use super::readiness::{check, left_days};
 use super::serving::{ServeError, Server};
 use super::units::{Candidate, UnitFault, WARN_DAYS, rfc3339};
 use crate::ca::{Certificate, CertificateKind, IssuerSettings, profile};
-use crate::config::RsaPadding;
 use crate::crypto::sha256;
 use crate::http::{CheckState, ReadyCheck};
 use crate::keys::Pool;
@@ -277,7 +276,7 @@ impl Installation {
 
     /// A responder's key with its certificate, held against its use and its issuer.
     fn responder_candidate(&self, row: KeyRow, issuer: &Certificate, now_s: i64) -> Result<Candidate, UnitFault> {
-        let candidate = self.candidate(row, RsaPadding::Pkcs1)?;
+        let candidate = self.lone_candidate(row)?;
         let certificate = candidate.certificate();
         let key = || candidate.row.name.clone();
         let kind = CertificateKind::OcspResponder;

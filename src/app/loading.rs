@@ -277,17 +277,9 @@ impl Promotion {
 
     fn apply(&self, installation: &Installation) -> Result<(), ServeError> {
         let store = &installation.store;
-        if let Some(active) = &self.active {
-            store.change_key_state(&active.name, KeyState::Active, KeyState::Retired)?;
-        }
-        if let Err(error) = store.change_key_state(&self.successor.name, KeyState::Successor, KeyState::Active) {
-            // What is served before is still served, and the store should say so.
-            if let Some(active) = &self.active
-                && let Err(second) = store.change_key_state(&active.name, KeyState::Retired, KeyState::Active)
-            {
-                tracing::error!(key = active.name, error = %second, "the key still signs, and the store says retired");
-            }
-            return Err(error.into());
+        match &self.active {
+            Some(active) => store.take_over(&self.successor.name, KeyState::Successor, &active.name)?,
+            None => store.change_key_state(&self.successor.name, KeyState::Successor, KeyState::Active)?,
         }
         tracing::info!(role = self.successor.role, key = self.successor.name, "a successor took over");
         Ok(())

@@ -1,6 +1,5 @@
 //! `serve`: everything started in order, reloaded on SIGHUP, stopped in the reverse order.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -131,7 +130,7 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
 
     let (server, recorder) = Server::start(Installation::with(configuration)?)?;
     let server = Arc::new(server);
-    let result = server.begin().and_then(|issuers| {
+    let result = server.begin().and_then(|()| {
         server
             .answering
             .follow(&server)
@@ -148,7 +147,6 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
                 limits: Limits::new(&configuration.http),
                 readiness: Box::new(SharedReadiness(Arc::clone(&server.watched))),
                 render_metrics: Box::new(move || metrics.render()),
-                issuers: RwLock::new(issuers),
                 is_leaving: AtomicBool::new(false),
             });
             let limits = services.clone();
@@ -220,8 +218,8 @@ impl Server {
         ))
     }
 
-    /// Loads what is to be served, and gives the issuers' certificates.
-    fn begin(&self) -> Result<BTreeMap<String, Vec<u8>>, ServeError> {
+    /// Loads what is to be served.
+    fn begin(&self) -> Result<(), ServeError> {
         let installation = self.installation();
         self.load(&installation, Successors::Wait)?;
         let waits = installation.store.keys()?.iter().any(|key| key.state == KeyState::Successor);
@@ -232,7 +230,7 @@ impl Server {
                 tracing::error!(%error, "a successor could not take over; the key before it serves");
             }
         }
-        issuers(&installation)
+        Ok(())
     }
 
     pub(super) fn one_reload(&self) -> std::sync::MutexGuard<'_, ()> {
@@ -263,14 +261,12 @@ impl Server {
         }
         warn_of_what_needs_a_restart(&before.configuration, &configuration);
         let after = Arc::new(Installation { configuration, store: Arc::clone(&before.store) });
-        let issuers = issuers(&after)?;
         self.load(&after, Successors::TakeOver)?;
         services.set_callers(Callers::new(
             &after.configuration.caller,
             // A proxy is believed by the section that says where to listen, which needs a restart.
             &before.configuration.http.trusted_proxies,
         ));
-        services.set_issuers(issuers);
         *self.installation.write().unwrap_or_else(PoisonError::into_inner) = after;
         Ok(())
     }
@@ -328,16 +324,6 @@ impl Server {
         self.ledger.stop();
         tracing::info!("stopped");
     }
-}
-
-/// The issuers' certificates by name; the newest of each.
-fn issuers(installation: &Installation) -> Result<BTreeMap<String, Vec<u8>>, ServeError> {
-    let rows = installation.store.certificates()?;
-    let issuers = rows.into_iter().filter_map(|row| match row.role.as_str() {
-        "root" => Some(("root".to_owned(), row.der)),
-        role => role.strip_prefix("ca:").map(|name| (name.to_owned(), row.der)),
-    });
-    Ok(issuers.collect())
 }
 
 /// Sections that SIGHUP does not read again; a change in them must not go unnoticed.

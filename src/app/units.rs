@@ -198,6 +198,18 @@ impl Installation {
         let chain = chain::order(&leaf, &certificates).map_err(|error| unreadable(error.to_string()))?;
         Ok(Candidate { row, chain, algorithm, successor_fault: None })
     }
+
+    /// A responder's key with its certificate alone: whoever asks has its issuer's, which may be nobody's here.
+    pub(crate) fn lone_candidate(&self, row: KeyRow) -> Result<Candidate, UnitFault> {
+        let unreadable = |reason: String| UnitFault::Unreadable { key: row.name.clone(), reason };
+        let sha256 = row.certificate_sha256.ok_or_else(|| UnitFault::NoCertificate { key: row.name.clone() })?;
+        let der = self.store.certificate_der(&sha256);
+        let der = der.map_err(|error| UnitFault::Store { reason: error.to_string() })?;
+        let der = der.ok_or_else(|| unreadable("its certificate is not in the store".to_owned()))?;
+        let leaf = Certificate::from_der(&der).map_err(|error| unreadable(error.to_string()))?;
+        let algorithm = token_algorithm(&leaf, RsaPadding::Pkcs1, uri(&row)?.software_name().is_some());
+        Ok(Candidate { row, chain: vec![leaf], algorithm, successor_fault: None })
+    }
 }
 
 /// The algorithm a unit signs tokens with: the digest is the one its certificate was signed with (CSBR 6.8).

@@ -1,16 +1,19 @@
 //! `noonmark issuer`: whose certificates are answered for, and how.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
 use serde_json::json;
 
-use super::{Failure, operator};
-use crate::app::Desk;
-use crate::ca::NotIssuedAnswer;
+use super::{Failure, environment, operator};
+use crate::app::lifecycle::{ResponderMade, Steward};
+use crate::app::{Desk, Installation, rfc3339};
 use crate::ca::registry::Issuer;
+use crate::ca::{Certificate, IssuerSettings, NotIssuedAnswer, pem_decode, pem_encode};
+use crate::config::Configuration;
+use crate::crypto::KeyAlgorithm;
 use crate::store::{CertIdHash, IssuerOrigin};
 
 /// The verbs of `issuer`.
@@ -20,6 +23,57 @@ pub enum IssuerVerb {
     List(ListArguments),
     /// Change how an issuer is answered for
     Set(SetArguments),
+    /// Answer for somebody else's CA: its certificate is imported, its key stays elsewhere
+    Add(AddArguments),
+    /// Make a further issuer of your own below the root
+    Create(CreateArguments),
+    /// Make an issuer's OCSP responder: a key in the service token, and its certificate or the request for one
+    Responder(ResponderArguments),
+}
+
+/// Arguments of `issuer add`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  noonmark issuer add partner partner-ca.pem\n  noonmark issuer responder partner -o partner-ocsp.csr\n\nThen bring its certificates' status: `noonmark cert import`, or the API."
+)]
+pub struct AddArguments {
+    /// Its name here, as it stands in URLs: a-z, 0-9 and -
+    pub name: String,
+    /// The CA's certificate, PEM
+    pub certificate: PathBuf,
+}
+
+/// Arguments of `issuer create`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  noonmark issuer create documents --common-name 'Example Documents CA' --algorithm p384\n  noonmark issuer responder documents\n\nOpens the root's token: its PIN file must be there for as long as this runs."
+)]
+pub struct CreateArguments {
+    /// Its name, as it stands in URLs: a-z, 0-9 and -
+    pub name: String,
+    /// The common name in its certificate
+    #[arg(long, value_name = "NAME")]
+    pub common_name: String,
+    /// Another algorithm than the root's
+    #[arg(long)]
+    pub algorithm: Option<KeyAlgorithm>,
+}
+
+/// Arguments of `issuer responder`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "An issuer of your own certifies the key at once, by the agent (the root: by its own token, by hand).\nFor an external one the request is written; have its CA sign it as an OCSP responder (extendedKeyUsage OCSPSigning,\nid-pkix-ocsp-nocheck), then: noonmark key import-cert KEY --certificate FILE"
+)]
+pub struct ResponderArguments {
+    /// The issuer
+    pub name: String,
+    /// p256, p384, rsa2048, rsa3072, rsa4096 or ed25519 [default: the issuer's own]; one that is there already is followed by
+    /// the new key, another one answers beside it
+    #[arg(long)]
+    pub algorithm: Option<KeyAlgorithm>,
+    /// Where to write an external issuer's request [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Arguments of `issuer list`.
@@ -79,12 +133,81 @@ pub struct SetArguments {
 }
 
 pub(super) fn run(directory: &Path, verb: &IssuerVerb) -> Result<ExitCode, Failure> {
-    let desk = Desk::open(directory)?;
     match verb {
-        IssuerVerb::List(arguments) => list(&desk, arguments)?,
-        IssuerVerb::Set(arguments) => set(&desk, arguments)?,
+        IssuerVerb::List(arguments) => list(&Desk::open(directory)?, arguments)?,
+        IssuerVerb::Set(arguments) => set(&Desk::open(directory)?, arguments)?,
+        IssuerVerb::Add(arguments) => add(&Desk::open(directory)?, arguments)?,
+        IssuerVerb::Create(arguments) => create(directory, arguments)?,
+        IssuerVerb::Responder(arguments) => responder(directory, arguments)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn add(desk: &Desk, arguments: &AddArguments) -> Result<(), Failure> {
+    let path = &arguments.certificate;
+    let failed = |text: String| Failure::new(format!("{}: {text}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let blocks = pem_decode("CERTIFICATE", &text).map_err(|error| failed(error.to_string()))?;
+    let [der] = blocks.as_slice() else {
+        return Err(failed(format!("{} certificates; give the CA's own alone", blocks.len())));
+    };
+    let certificate = Certificate::from_der(der).map_err(|error| failed(error.to_string()))?;
+    let settings = IssuerSettings::default();
+    desk.registry.add_issuer(&arguments.name, IssuerOrigin::External, &certificate, settings, &operator::name())?;
+    println!("{} is {}", arguments.name, certificate.subject());
+    println!("next: noonmark issuer responder {}", arguments.name);
+    Ok(())
+}
+
+/// The installation, with its tokens' module at hand.
+fn open(directory: &Path) -> Result<Installation, Failure> {
+    let configuration = Configuration::load(directory)?;
+    environment::enter(&configuration.module_environment)?;
+    Ok(Installation::with(configuration)?)
+}
+
+fn create(directory: &Path, arguments: &CreateArguments) -> Result<(), Failure> {
+    let installation = open(directory)?;
+    let steward = Steward::new(&installation, &operator::name())?;
+    let certificate = steward.create_issuer(&arguments.name, &arguments.common_name, arguments.algorithm)?;
+    let folder = directory.join("certificates");
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join(format!("{}.pem", arguments.name));
+    std::fs::write(&path, pem_encode("CERTIFICATE", certificate.der()))?;
+    println!("{} is {}, until {}", arguments.name, certificate.subject(), rfc3339(certificate.not_after_s));
+    println!("its certificate is in {}", path.display());
+    println!("next: noonmark issuer responder {}", arguments.name);
+    Ok(())
+}
+
+fn responder(directory: &Path, arguments: &ResponderArguments) -> Result<(), Failure> {
+    let installation = open(directory)?;
+    let steward = Steward::new(&installation, &operator::name())?;
+    match steward.make_responder(&arguments.name, arguments.algorithm)? {
+        ResponderMade::Certified(row, certificate) => {
+            println!(
+                "{} answers for {}, until {}; a running server takes it up within seconds",
+                row.name,
+                arguments.name,
+                rfc3339(certificate.not_after_s)
+            );
+        }
+        ResponderMade::Requested(row, request) => {
+            let text = pem_encode("CERTIFICATE REQUEST", &request);
+            match &arguments.output {
+                None => print!("{text}"),
+                Some(path) => {
+                    std::fs::write(path, text)?;
+                    println!("the request for {} is in {}", row.name, path.display());
+                }
+            }
+            eprintln!(
+                "next: have {} sign it as its OCSP responder, then: noonmark key import-cert {} --certificate FILE",
+                arguments.name, row.name
+            );
+        }
+    }
+    Ok(())
 }
 
 fn list(desk: &Desk, arguments: &ListArguments) -> Result<(), Failure> {

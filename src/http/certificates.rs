@@ -14,7 +14,7 @@ async fn issuer(request: HttpRequest, file: web::Path<String>, services: web::Da
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Problem::MethodNotAllowed { allow: "GET, HEAD" }.response();
     }
-    match file.strip_suffix(".cer").and_then(|name| services.issuer(name)) {
+    match file.strip_suffix(".cer").and_then(|name| services.responder.issuer_certificate(name)) {
         Some(der) => HttpResponse::Ok()
             .content_type("application/pkix-cert")
             .insert_header((header::CACHE_CONTROL, "public, max-age=86400"))

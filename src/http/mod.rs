@@ -17,7 +17,6 @@ pub mod server;
 mod tls;
 mod tsa;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -48,8 +47,6 @@ pub struct Services {
     pub readiness: Box<dyn Readiness>,
     /// What `/metrics` answers.
     pub render_metrics: Box<dyn Fn() -> String + Send + Sync>,
-    /// The issuers' certificates by name, DER, for `/ca/{issuer}.cer`.
-    pub issuers: RwLock<BTreeMap<String, Vec<u8>>>,
     /// Whether the server is about to stop: answers then ask the client to close its connection.
     pub is_leaving: AtomicBool,
 }
@@ -60,16 +57,7 @@ impl Services {
         *self.callers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(callers);
     }
 
-    /// From now on these issuers' certificates are handed out.
-    pub fn set_issuers(&self, issuers: BTreeMap<String, Vec<u8>>) {
-        *self.issuers.write().unwrap_or_else(PoisonError::into_inner) = issuers;
-    }
-
     fn callers(&self) -> Arc<Callers> {
         Arc::clone(&self.callers.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn issuer(&self, name: &str) -> Option<Vec<u8>> {
-        self.issuers.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 }

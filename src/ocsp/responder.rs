@@ -143,6 +143,12 @@ impl Responder {
         self.served().issuers.clone()
     }
 
+    /// The certificate of the issuer with this name, DER.
+    #[must_use]
+    pub fn issuer_certificate(&self, name: &str) -> Option<Vec<u8>> {
+        self.served().by_name.get(name).map(|issuer| issuer.certificate.der().to_vec())
+    }
+
     fn served(&self) -> Arc<Served> {
         Arc::clone(&self.served.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -261,7 +261,7 @@ fn rotation_is_recorded(installation: &Installation) {
     let generated = one("key-generated", key);
     assert_eq!(generated["custody"]["never_extractable"], true);
     assert_eq!(generated["uri"], records::key(installation, key).uri);
-    let issued = one("certificate-issued", key);
+    let issued = one("key-certified", key);
     assert_eq!((&issued["before"], &issued["after"]), (&"pending".into(), &"successor".into()));
     assert_eq!(issued["certificate_sha256"], hex::encode(sha256_of(installation, key)));
     let changed = one("key-state-changed", key);

@@ -11,6 +11,7 @@ mod clients;
 mod clock;
 mod documentation;
 mod faults;
+mod issuers;
 mod keys;
 mod layers;
 mod ledger;
@@ -36,6 +37,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(clock::trials());
     trials.extend(protocol::trials());
     trials.extend(ocsp_codec::trials());
+    trials.extend(issuers::trials());
     trials.extend(orders::trials());
     trials.extend(responder::trials());
     trials.extend(lifecycle::trials());

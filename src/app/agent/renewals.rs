@@ -3,15 +3,11 @@
 
 use super::{Agent, AgentError};
 use crate::app::answering::answers_for;
-use crate::app::lifecycle::{LifecycleError, now_s};
+use crate::app::lifecycle::{LifecycleError, RESPONDER_PROFILE, now_s};
 use crate::app::units::rfc3339;
-use crate::ca::builder::{Draft, IssuerUrls};
-use crate::ca::registry::{IssueWords, Issuer, certificate_row};
-use crate::ca::{Certificate, CertificateKind};
+use crate::ca::registry::{IssueWords, Issuer, KeyCertificate, certificate_row};
+use crate::ca::{Certificate, Subject};
 use crate::store::{Change, IssuerOrigin, KeyRow, KeyState, StoreError};
-
-/// The issuing profile of responders.
-const PROFILE: &str = "ocsp-responder";
 
 impl Agent {
     /// Renews every responder's certificate that is due, of issuers whose key this agent holds.
@@ -44,21 +40,19 @@ impl Agent {
 
     /// The same key and subject, a new serial number and period.
     fn renew_one(&self, issuer: &Issuer, key: &KeyRow, before: &Certificate) -> Result<(), AgentError> {
-        let urls = IssuerUrls::new(&self.installation.configuration.public_url, &issuer.row.name);
-        let unsigned = Draft {
-            kind: CertificateKind::OcspResponder,
-            subject_der: &before.subject_der,
-            public_key: &before.public_key,
-            issuer: Some((&issuer.certificate, &urls)),
-            algorithm: issuer.certificate.public_key.algorithm().default_signature(),
-            not_before_s: now_s()?,
-            policies: &[],
-            days: None,
-            private_key_usage_days: 0,
-        }
-        .build()
-        .map_err(LifecycleError::from)?;
-        let words = IssueWords { profile: PROFILE, role: &key.role, who: "ca-agent", task: None };
+        let unsigned = self.registry.draft_for_key(
+            &KeyCertificate {
+                profile: RESPONDER_PROFILE,
+                issuer_name: &issuer.row.name,
+                issuer: &issuer.certificate,
+                subject: &Subject::from_name_der(&before.subject_der).map_err(LifecycleError::from)?,
+                public_key: &before.public_key,
+                policies: &[],
+                days: None,
+            },
+            now_s()?,
+        )?;
+        let words = IssueWords { profile: RESPONDER_PROFILE, role: &key.role, who: "ca-agent", task: None };
         let certificate = self.issue(issuer, &unsigned, &words)?;
         self.registry.record(
             "certificate-renewed",

@@ -1,16 +1,27 @@
 //! The hierarchy that `init` makes: root, issuing CA, units and responders, every key generated inside its token.
 
+use const_oid::ObjectIdentifier;
 use serde_json::json;
 
-use super::{ISSUER, Issuer, LifecycleError, PRIVATE_KEY_USAGE_DAYS, Steward, now_s, policies, sign, unit_subject};
+use super::{
+    CA_PROFILE, ISSUER, LifecycleError, RESPONDER_PROFILE, Steward, TSU_PROFILE, now_s, policies, sign, unit_subject,
+};
 use crate::app::adoption;
 use crate::app::installation::Installation;
 use crate::asn1::Oid;
-use crate::ca::builder::{Draft, IssuerUrls};
-use crate::ca::{Certificate, CertificateKind, SubjectName};
+use crate::ca::builder::Draft;
+use crate::ca::registry::KeyCertificate;
+use crate::ca::{Certificate, CertificateKind, Subject, SubjectName};
 use crate::crypto::{KeyAlgorithm, SignatureAlgorithm};
 use crate::keys::{KeyInfo, Token};
 use crate::store::KeyRow;
+
+/// The issuing CA's certificate: fifteen years, so that its TSUs have ten whole ones for five years on.
+pub(super) const CA_DAYS: u32 = 15 * 365;
+/// The root's responder's: the root's token is opened by hand, so once a year with a month of slack.
+pub(super) const ROOT_RESPONDER_DAYS: u32 = 395;
+/// anyPolicy (RFC 5280 §4.2.1.4).
+pub(super) const ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32.0");
 
 /// What [`make_hierarchy`] made.
 type Made = Vec<(String, CertificateKind, Certificate)>;
@@ -34,60 +45,65 @@ pub(in crate::app) fn make_hierarchy(
     made.push(("root".to_owned(), CertificateKind::Root, root.clone()));
 
     let (ca_row, ca_info) = steward.generate("ca", &format!("ca:{ISSUER}"), ISSUER, algorithm)?;
+    let registry = steward.registry();
+    let any_policy = [Oid::from(ANY_POLICY)];
     let ca = {
         let token = Token::open(&installation.configuration.token_settings("root")?)?;
-        let signer = token.find(&root_info.uri)?;
-        let issuer = Issuer { certificate: &root, signer: &*signer };
-        let root_urls = IssuerUrls::new(&installation.configuration.public_url, "root");
-        let subject_der = name("Noonmark Issuing CA")?.to_der();
-        let any_policy: Oid = "2.5.29.32.0".parse().map_err(|_| LifecycleError::NoIssuer)?;
-        let draft = Draft {
-            kind: CertificateKind::IssuingCa,
-            subject_der: &subject_der,
+        let wanted = KeyCertificate {
+            profile: CA_PROFILE,
+            issuer_name: "root",
+            issuer: &root,
+            subject: &Subject::from(&name("Noonmark Issuing CA")?),
             public_key: &ca_info.public_key,
-            issuer: Some((issuer.certificate, &root_urls)),
-            algorithm: signature,
-            not_before_s: now_s()?,
-            policies: &[any_policy],
-            days: None,
-            private_key_usage_days: PRIVATE_KEY_USAGE_DAYS,
+            policies: &any_policy,
+            days: Some(CA_DAYS),
         };
-        sign(&draft.build()?, issuer.signer)?
+        sign(&registry.draft_for_key(&wanted, now_s()?)?, &*token.find(&root_info.uri)?)?
     };
     steward.attach(&ca_row, &ca, "certificate-issued")?;
     made.push((ISSUER.to_owned(), CertificateKind::IssuingCa, ca.clone()));
 
     let ca_token = Token::open(&installation.configuration.token_settings("ca")?)?;
     let ca_signer = ca_token.find(&ca_info.uri)?;
-    let issuer = Issuer { certificate: &ca, signer: &*ca_signer };
     for (profile, section) in &installation.configuration.tsa {
         let (row, info) = steward.generate_for_profile(profile, algorithm)?;
-        let subject_der = unit_subject(&ca, &row.name)?;
-        let certificate = sign(
-            &steward.draft(CertificateKind::Tsu, &subject_der, &info, &issuer, &policies(section))?,
-            issuer.signer,
-        )?;
+        let wanted = KeyCertificate {
+            profile: TSU_PROFILE,
+            issuer_name: ISSUER,
+            issuer: &ca,
+            subject: &unit_subject(&ca, &row.name)?,
+            public_key: &info.public_key,
+            policies: &policies(section),
+            days: None,
+        };
+        let certificate = sign(&registry.draft_for_key(&wanted, now_s()?)?, &*ca_signer)?;
         steward.attach(&row, &certificate, "certificate-issued")?;
         made.push((row.name, CertificateKind::Tsu, certificate));
     }
     let ocsp_name = steward.next_name("service", &format!("ocsp-{ISSUER}"))?;
     let (row, info) = steward.generate("service", &format!("ocsp:{ISSUER}"), &ocsp_name, algorithm)?;
-    let subject_der = name("Noonmark OCSP Responder 1")?.to_der();
-    let certificate =
-        sign(&steward.draft(CertificateKind::OcspResponder, &subject_der, &info, &issuer, &[])?, issuer.signer)?;
+    let wanted = KeyCertificate {
+        profile: RESPONDER_PROFILE,
+        issuer_name: ISSUER,
+        issuer: &ca,
+        subject: &Subject::from(&name("Noonmark OCSP Responder 1")?),
+        public_key: &info.public_key,
+        policies: &[],
+        days: None,
+    };
+    let certificate = sign(&registry.draft_for_key(&wanted, now_s()?)?, &*ca_signer)?;
     steward.attach(&row, &certificate, "certificate-issued")?;
     made.push((row.name, CertificateKind::OcspResponder, certificate));
 
     let (row, certificate) =
         root_responder(&steward, &root, &root_info, &name("Noonmark Root OCSP Responder 1")?, algorithm)?;
     made.push((row.name, CertificateKind::OcspResponder, certificate));
-    adoption::adopt(installation, &installation.registry(std::sync::Arc::clone(&steward.ledger)))?;
+    adoption::adopt(installation, &registry)?;
     steward.record("installation-made", json!({ "public_url": installation.configuration.public_url }))?;
     Ok(made)
 }
 
-/// The root's responder: its key is the service token's, its certificate made by hand with the root token, so it lives as
-/// long as a TSU's private key does.
+/// The root's responder: its key is the service token's, its certificate made by hand with the root token.
 fn root_responder(
     steward: &Steward<'_>,
     root: &Certificate,
@@ -99,20 +115,16 @@ fn root_responder(
     let key_name = steward.next_name("service", "ocsp-root")?;
     let (row, info) = steward.generate("service", "ocsp:root", &key_name, algorithm)?;
     let token = Token::open(&configuration.token_settings("root")?)?;
-    let signer = token.find(&root_info.uri)?;
-    let urls = IssuerUrls::new(&configuration.public_url, "root");
-    let draft = Draft {
-        kind: CertificateKind::OcspResponder,
-        subject_der: &subject.to_der(),
+    let wanted = KeyCertificate {
+        profile: RESPONDER_PROFILE,
+        issuer_name: "root",
+        issuer: root,
+        subject: &Subject::from(subject),
         public_key: &info.public_key,
-        issuer: Some((root, &urls)),
-        algorithm: algorithm.default_signature(),
-        not_before_s: now_s()?,
         policies: &[],
-        days: Some(PRIVATE_KEY_USAGE_DAYS),
-        private_key_usage_days: 0,
+        days: Some(ROOT_RESPONDER_DAYS),
     };
-    let certificate = sign(&draft.build()?, &*signer)?;
+    let certificate = sign(&steward.registry().draft_for_key(&wanted, now_s()?)?, &*token.find(&root_info.uri)?)?;
     steward.attach(&row, &certificate, "certificate-issued")?;
     Ok((row, certificate))
 }
@@ -136,7 +148,7 @@ fn self_signed(
         not_before_s: now_s()?,
         policies: &[],
         days: None,
-        private_key_usage_days: PRIVATE_KEY_USAGE_DAYS,
+        private_key_usage_days: 0,
     };
     sign(&draft.build()?, &*signer)
 }

@@ -4,6 +4,8 @@
 //! A time-stamping unit has one active key (EN 319 421 TIS-7.6.2-08).
 
 mod hierarchy;
+mod issuers;
+mod responders;
 
 use std::path::Path;
 
@@ -13,11 +15,12 @@ use super::installation::{Installation, InstallationError, Purpose};
 use super::issuing;
 use super::units::{self, UnitFault, tsu_role};
 use crate::asn1::Oid;
-use crate::ca::builder::{BuildError, Draft, IssuerUrls, Unsigned};
+use crate::ca::builder::{BuildError, Unsigned};
 use crate::ca::csr::UnsignedRequest;
-use crate::ca::registry::{IssueWords, RegistryError, SigningError, certificate_row};
+use crate::ca::registry::{IssueWords, KeyCertificate, Registry, RegistryError, SigningError, certificate_row};
 use crate::ca::{
-    Certificate, CertificateError, CertificateKind, SubjectName, SubjectNameError, chain, pem_decode, profile,
+    Certificate, CertificateError, CertificateKind, Subject, SubjectError, SubjectName, SubjectNameError, chain,
+    pem_decode, profile,
 };
 use crate::config::{ConfigurationError, RsaPadding, TsaSection};
 use crate::crypto::KeyAlgorithm;
@@ -26,6 +29,7 @@ use crate::ledger::{Event, Ledger, LedgerError};
 use crate::store::{KeyRow, KeyState, StoreError};
 
 pub(super) use hierarchy::make_hierarchy;
+pub use responders::ResponderMade;
 
 /// Why a step in a key's life is refused.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +65,36 @@ pub enum LifecycleError {
     /// A name.
     #[error(transparent)]
     Subject(#[from] SubjectNameError),
+    /// A subject.
+    #[error(transparent)]
+    Name(#[from] SubjectError),
+    /// A responder's certificate from another CA than it answers for.
+    #[error(
+        "the certificate for key {key} was not issued by the key of issuer {issuer}, which it answers for (RFC 6960 §4.2.2.2)"
+    )]
+    OtherIssuer {
+        /// The key.
+        key: String,
+        /// The issuer.
+        issuer: String,
+    },
+    /// The agent did not answer in time.
+    #[error(
+        "order {order} for key {key} still waits: is `noonmark ca-agent` running? When it is done, `noonmark cert order {order} -o FILE` \
+         and `noonmark key import-cert {key} --certificate FILE` finish it"
+    )]
+    AgentSilent {
+        /// The order.
+        order: String,
+        /// The key.
+        key: String,
+    },
+    /// The agent refused.
+    #[error("the agent refused: {reason}")]
+    AgentRefused {
+        /// Why.
+        reason: String,
+    },
     /// A key or its certificate as the store holds it.
     #[error(transparent)]
     Unit(#[from] UnitFault),
@@ -129,12 +163,14 @@ pub enum LifecycleError {
     Clock,
 }
 
-/// How long a TSU's key signs: 395 days, so that yearly rollover has a month of slack,
-/// within CSBR's 15 months from notBefore.
-const PRIVATE_KEY_USAGE_DAYS: i64 = 395;
-
 /// The name of Noonmark's own issuer, in URLs and roles.
 pub const ISSUER: &str = "issuing";
+/// The issuing profile of time-stamping units.
+const TSU_PROFILE: &str = "tsu";
+/// The issuing profile of OCSP responders.
+pub(super) const RESPONDER_PROFILE: &str = "ocsp-responder";
+/// The issuing profile of CAs below the root.
+const CA_PROFILE: &str = "intermediate";
 
 pub(super) fn now_s() -> Result<i64, LifecycleError> {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -172,6 +208,12 @@ impl<'a> Steward<'a> {
     pub fn new(installation: &'a Installation, who: &str) -> Result<Self, LifecycleError> {
         let ledger = installation.ledger(Purpose::Operator)?;
         Ok(Self { installation, ledger, who: who.to_owned() })
+    }
+
+    /// The registry, with its changes recorded in this chain.
+    #[must_use]
+    pub fn registry(&self) -> Registry {
+        self.installation.registry(std::sync::Arc::clone(&self.ledger))
     }
 
     fn record(&self, kind: &str, mut detail: serde_json::Value) -> Result<(), LifecycleError> {
@@ -309,21 +351,32 @@ impl<'a> Steward<'a> {
             }
             .into());
         }
-        let chain = chain::order(leaf, &certificates)?;
-        for certificate in chain.iter().skip(1) {
-            self.installation.store.put_certificate(&certificate_row(certificate, "ca"))?;
+        if let Some(issuer_name) = responders::issuer_of(&row.role) {
+            // RFC 6960 §4.2.2.2: issued directly by the CA that it answers for; its chain is not sent.
+            let issuer = self.registry().issuer(issuer_name)?;
+            if !leaf.is_signed_by(&issuer.certificate) {
+                return Err(LifecycleError::OtherIssuer { key: row.name, issuer: issuer.row.name });
+            }
+        } else {
+            let chain = chain::order(leaf, &certificates)?;
+            for certificate in chain.iter().skip(1) {
+                self.installation.store.put_certificate(&certificate_row(certificate, "ca"))?;
+            }
         }
         let state = self.attach(&row, leaf, "certificate-imported")?;
         Ok((leaf.clone(), state))
     }
 
-    /// Stores a key's certificate and moves the key on: active if its role has no active key, else successor.
+    /// Stores a key's certificate and moves the key on: active if its role has no active key, else successor. A responder's
+    /// is active at once, beside the others of its issuer, and the one that it follows retires: a server takes both up by
+    /// itself, and an answer needs no order between them.
     fn attach(&self, row: &KeyRow, certificate: &Certificate, event: &str) -> Result<KeyState, LifecycleError> {
         if let Some(waiting) = self.installation.key_in_state(&row.role, KeyState::Successor)? {
             return Err(LifecycleError::SuccessorWaits { name: waiting.name });
         }
         let active = self.installation.key_in_state(&row.role, KeyState::Active)?;
-        let state = if active.is_some() { KeyState::Successor } else { KeyState::Active };
+        let is_responder = row.role.starts_with("ocsp:");
+        let state = if active.is_some() && !is_responder { KeyState::Successor } else { KeyState::Active };
         let store = &self.installation.store;
         store.put_certificate(&certificate_row(certificate, &row.role))?;
         store.set_key_certificate(&row.name, &certificate.sha256())?;
@@ -335,7 +388,16 @@ impl<'a> Steward<'a> {
                 "not_after": units::rfc3339(certificate.not_after_s), "before": row.state.name(), "after": state.name(),
             }),
         )?;
-        store.change_key_state(&row.name, KeyState::Pending, state)?;
+        match active.filter(|_| is_responder) {
+            None => store.change_key_state(&row.name, KeyState::Pending, state)?,
+            Some(former) => {
+                self.record(
+                    "key-state-changed",
+                    json!({ "key": former.name, "role": former.role, "before": "active", "after": "retired" }),
+                )?;
+                store.take_over(&row.name, KeyState::Pending, &former.name)?;
+            }
+        }
         Ok(state)
     }
 
@@ -366,40 +428,24 @@ impl<'a> Steward<'a> {
             (None, None) => ca.certificate().public_key.algorithm(),
         };
         let (row, info) = self.generate_for_profile(profile, algorithm)?;
-        let issuer = Issuer { certificate: ca.certificate(), signer: &*ca_signer };
-        let policies = policies(section);
-        let subject = unit_subject(ca.certificate(), &row.name)?;
-        let unsigned = self.draft(CertificateKind::Tsu, &subject, &info, &issuer, &policies)?;
-        let registry = self.installation.registry(std::sync::Arc::clone(&self.ledger));
+        let registry = self.registry();
+        let unsigned = registry.draft_for_key(
+            &KeyCertificate {
+                profile: TSU_PROFILE,
+                issuer_name: ISSUER,
+                issuer: ca.certificate(),
+                subject: &unit_subject(ca.certificate(), &row.name)?,
+                public_key: &info.public_key,
+                policies: &policies(section),
+                days: None,
+            },
+            now_s()?,
+        )?;
         let registered = issuing::issuer_or_add(&registry, ISSUER, ca.certificate(), &self.who)?;
-        let words = IssueWords { profile: "tsu", role: &role, who: &self.who, task: None };
+        let words = IssueWords { profile: TSU_PROFILE, role: &role, who: &self.who, task: None };
         let certificate = registry.issue(&registered, &unsigned, &*ca_signer, now_s()?, &words)?;
         let state = self.attach(&row, &certificate, "key-certified")?;
         Ok((row, certificate, state))
-    }
-
-    fn draft(
-        &self,
-        kind: CertificateKind,
-        subject_der: &[u8],
-        key: &KeyInfo,
-        issuer: &Issuer<'_>,
-        policies: &[Oid],
-    ) -> Result<Unsigned, LifecycleError> {
-        let urls = IssuerUrls::new(&self.installation.configuration.public_url, ISSUER);
-        let algorithm = issuer.signer.public_key().algorithm().default_signature();
-        Ok(Draft {
-            kind,
-            subject_der,
-            public_key: &key.public_key,
-            issuer: Some((issuer.certificate, &urls)),
-            algorithm,
-            not_before_s: now_s()?,
-            policies,
-            days: None,
-            private_key_usage_days: PRIVATE_KEY_USAGE_DAYS,
-        }
-        .build()?)
     }
 
     /// Destroys a key in its token; only one that is pending, waiting or retired.
@@ -424,11 +470,6 @@ impl<'a> Steward<'a> {
     }
 }
 
-struct Issuer<'a> {
-    certificate: &'a Certificate,
-    signer: &'a dyn Signer,
-}
-
 fn sign(unsigned: &Unsigned, signer: &dyn Signer) -> Result<Certificate, LifecycleError> {
     let signature = signer.sign(unsigned.algorithm(), unsigned.tbs_der())?;
     Ok(unsigned.assemble(&signature, signer.public_key())?)
@@ -448,9 +489,8 @@ fn policies(section: &TsaSection) -> Vec<Oid> {
 }
 
 /// A unit's subject: the CA's country and organization, the key's name made unique (EN 319 422 §6.2).
-fn unit_subject(ca: &Certificate, key_name: &str) -> Result<Vec<u8>, LifecycleError> {
-    let name = SubjectName::from_issuer(&ca.subject_der, &format!("Noonmark {key_name}"))?;
-    Ok(name.to_der())
+fn unit_subject(ca: &Certificate, key_name: &str) -> Result<Subject, LifecycleError> {
+    Ok(Subject::from(&SubjectName::from_issuer(&ca.subject_der, &format!("Noonmark {key_name}"))?))
 }
 
 /// The stored profiles as noonmark.toml writes them, for a server that joins.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-pub use orders::{IssueWords, SigningError, read_order};
+pub use orders::{IssueWords, KeyCertificate, SigningError, read_order};
 
 use super::issuer::{IssuerSettings, IssuerSettingsError};
 use super::issuing_profiles::{IssuingProfiles, ProfilesError};

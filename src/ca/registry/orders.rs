@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use super::{Issuer, Registry, RegistryError, certificate_row, intended_row};
-use crate::ca::builder::{BuildError, Unsigned};
+use crate::asn1::Oid;
+use crate::ca::builder::{BuildError, IssuerUrls, Unsigned};
 use crate::ca::order::{ISSUE_TASK, IssueOrder, OrderError, OrderOutcome, OrderReport};
-use crate::ca::{Certificate, IssueError, IssuingProfiles, fresh_serial};
+use crate::ca::{Certificate, IssueError, IssueRequest, IssuingProfiles, Subject, fresh_serial};
+use crate::crypto::PublicKey;
 use crate::keys::{SignError, Signer};
 use crate::store::{Change, IssuerOrigin, StoreError, TaskRow, TaskState};
 
@@ -20,6 +22,25 @@ pub struct IssueWords<'a> {
     pub who: &'a str,
     /// The task that this finishes.
     pub task: Option<&'a str>,
+}
+
+/// A certificate for one of Noonmark's own keys.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyCertificate<'a> {
+    /// The issuing profile's name.
+    pub profile: &'a str,
+    /// The issuer's name, for its URLs.
+    pub issuer_name: &'a str,
+    /// The issuer's certificate.
+    pub issuer: &'a Certificate,
+    /// The subject.
+    pub subject: &'a Subject,
+    /// The key.
+    pub public_key: &'a PublicKey,
+    /// The policies in place of the profile's.
+    pub policies: &'a [Oid],
+    /// The days of validity; the profile's where it is not given.
+    pub days: Option<u32>,
 }
 
 /// Why a certificate is not made.
@@ -93,6 +114,31 @@ impl Registry {
         }
         let unsigned = order.draft(&issuer, &self.profiles()?, &self.rules.public_url, now_s)?;
         Ok((issuer, unsigned))
+    }
+
+    /// The certificate for a key of Noonmark's own, by its profile, ready to be signed.
+    ///
+    /// # Errors
+    /// What breaks the profile or a rule.
+    pub fn draft_for_key(&self, wanted: &KeyCertificate<'_>, now_s: i64) -> Result<Unsigned, RegistryError> {
+        let profiles = self.profiles()?;
+        let no_profile = || OrderError::NoSuchProfile { name: wanted.profile.to_owned(), known: profiles.names() };
+        let profile = profiles.get(wanted.profile).ok_or_else(no_profile)?;
+        let serial = fresh_serial().map_err(|error| OrderError::from(IssueError::from(error)))?;
+        let unsigned = profile.draft(&IssueRequest {
+            public_key: wanted.public_key,
+            subject: wanted.subject,
+            alternative_names: &[],
+            policies: wanted.policies,
+            issuer: wanted.issuer,
+            urls: &IssuerUrls::new(&self.rules.public_url, wanted.issuer_name),
+            publishes_crls: true,
+            algorithm: wanted.issuer.public_key.algorithm().default_signature(),
+            not_before_s: now_s,
+            days: wanted.days,
+            serial: &serial,
+        });
+        Ok(unsigned.map_err(OrderError::from)?)
     }
 
     /// Tells that an order is refused for good.
