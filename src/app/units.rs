@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Installation;
 use crate::ca::{Certificate, CertificateKind, Severity, chain, profile};
+pub use crate::clock::rfc3339;
 use crate::config::RsaPadding;
 use crate::crypto::{KeyAlgorithm, SignatureAlgorithm};
 use crate::keys::{KeySpec, KeyUri};
@@ -131,12 +132,6 @@ impl Candidate {
 
 pub(crate) fn uri(row: &KeyRow) -> Result<KeyUri, UnitFault> {
     row.uri.parse().map_err(|error| UnitFault::Unreadable { key: row.name.clone(), reason: format!("{error}") })
-}
-
-/// A time for people, RFC 3339; seconds since 1970.
-#[must_use]
-pub fn rfc3339(unix_s: i64) -> String {
-    jiff::Timestamp::from_second(unix_s).map_or_else(|_| unix_s.to_string(), |time| time.to_string())
 }
 
 /// The role of a profile's keys in the store.

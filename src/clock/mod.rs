@@ -31,6 +31,7 @@ mod measure;
 mod published;
 mod settings;
 mod sntp;
+mod text;
 
 pub use detect::{Detected, detect};
 pub use event::ClockEvent;
@@ -40,6 +41,7 @@ pub use leap::{Leap, LeapKind};
 pub use machine::{ClockStartError, MachineClock};
 pub use manual::ManualClock;
 pub use settings::{ClockSettings, ClockSettingsError, Source};
+pub use text::{from_rfc3339, rfc3339};
 
 /// A time that can be trusted, with the bound on its error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,29 @@
+//! Times as people and JSON write them: RFC 3339.
+
+/// A time for people; seconds since 1970.
+#[must_use]
+pub fn rfc3339(unix_s: i64) -> String {
+    jiff::Timestamp::from_second(unix_s).map_or_else(|_| unix_s.to_string(), |time| time.to_string())
+}
+
+/// A time as it is written, in seconds since 1970; None if it is none, or has a fraction of a second.
+#[must_use]
+pub fn from_rfc3339(text: &str) -> Option<i64> {
+    let time: jiff::Timestamp = text.parse().ok()?;
+    (time.subsec_nanosecond() == 0).then(|| time.as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_and_read() {
+        assert_eq!(rfc3339(1_700_000_000), "2023-11-14T22:13:20Z");
+        assert_eq!(from_rfc3339("2023-11-14T22:13:20Z"), Some(1_700_000_000));
+        assert_eq!(from_rfc3339("2023-11-14T23:13:20+01:00"), Some(1_700_000_000));
+        for text in ["", "2023-11-14", "2023-11-14T22:13:20.5Z", "yesterday"] {
+            assert_eq!(from_rfc3339(text), None, "{text}");
+        }
+    }
+}
