@@ -130,6 +130,7 @@ impl Answering {
 
     fn look(&self, server: &Server) -> Result<(), ServeError> {
         let installation = server.installation();
+        server.read_api_keys(&installation)?;
         let (issuers, keys) = (installation.store.issuers()?, installation.store.keys()?);
         *self.agent.write().unwrap_or_else(PoisonError::into_inner) = AgentState {
             is_needed: keys.iter().any(|key| key.role.starts_with("ca:") && key.state == KeyState::Active),

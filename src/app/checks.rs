@@ -51,6 +51,15 @@ pub fn run(configuration: Configuration) -> Vec<ReadyCheck> {
         }
         checks.push(result);
     }
+    if let Ok(unknown) = opened.as_ref().map(Installation::unknown_callers)
+        && let Some((profile, caller)) = unknown.unwrap_or_default().into_iter().next()
+    {
+        let reason = format!(
+            "[tsa.{profile}] admits {caller:?}, whom nobody knows: write [caller.{caller}], or make an API key with \
+             `noonmark api-key create {caller} --role client`"
+        );
+        checks.push(check("callers", CheckState::Warning, reason));
+    }
     if configuration.tsa.is_empty() {
         checks.push(check("profiles", CheckState::Failed, "noonmark.toml has no [tsa.NAME] section"));
     }

@@ -15,7 +15,7 @@ use crate::config::CallerSection;
 use crate::crypto::DigestAlgorithm;
 use crate::keys::{KeyEvent, Pool, PoolState};
 use crate::ledger::Event;
-use crate::store::{KeyRow, KeyState};
+use crate::store::{KeyRow, KeyState, StoreError};
 use crate::tsa::AuthoritySettings;
 
 /// Whether waiting successors take over.
@@ -53,6 +53,9 @@ impl Server {
     /// At least one profile must be; each other is refused with its reason in `/readyz`.
     pub(super) fn load(&self, installation: &Arc<Installation>, successors: Successors) -> Result<(), ServeError> {
         let planned = plan(installation, successors)?;
+        for (profile, caller) in installation.unknown_callers()? {
+            tracing::warn!(profile, caller, "a profile's caller has neither a [caller.NAME] section nor an API key");
+        }
         let usable: Vec<&Candidate> = planned.iter().filter_map(|plan| plan.unit.as_ref().ok()).collect();
         if usable.is_empty()
             && let Some(Err(fault)) = planned.first().map(|plan| &plan.unit)
@@ -185,6 +188,23 @@ impl Server {
     pub(super) fn token_is_ready(&self) -> bool {
         let pool = self.watched.pool.read().unwrap_or_else(PoisonError::into_inner);
         pool.as_ref().is_some_and(|pool| pool.health().state == PoolState::Ready)
+    }
+}
+
+impl Installation {
+    /// Profiles' callers who can't show themselves: neither noonmark.toml nor an API key knows their name.
+    pub(super) fn unknown_callers(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let keys = self.store.api_keys()?;
+        let is_known = |name: &String| {
+            self.configuration.caller.contains_key(name)
+                || keys.iter().any(|key| key.name == *name && key.revoked_at_us.is_none())
+        };
+        let mut unknown = Vec::new();
+        for (profile, section) in &self.configuration.tsa {
+            let callers = section.callers.iter().filter(|name| !is_known(name));
+            unknown.extend(callers.map(|name| (profile.clone(), name.clone())));
+        }
+        Ok(unknown)
     }
 }
 

@@ -12,15 +12,16 @@ use super::adoption;
 use super::answering::Answering;
 use super::events::{EventChannel, Recorder};
 use super::installation::{Installation, InstallationError, Purpose};
-use super::lifecycle::LifecycleError;
+use super::lifecycle::{LifecycleError, now_s};
 use super::loading::Successors;
 use super::observability;
 use super::readiness::{SharedReadiness, Watched, tier_is_software};
 use super::units::UnitFault;
+use crate::ca::registry::Registry;
 use crate::clock::{Clock, ClockEvent, ClockStartError, MachineClock};
 use crate::config::{Configuration, ConfigurationError, HttpSection};
 use crate::http::server::StartError;
-use crate::http::{self, Callers, Limits, Services};
+use crate::http::{self, ApiKeys, Callers, Limits, Services};
 use crate::keys::KeyError;
 use crate::ledger::{Event, Ledger, LedgerError};
 use crate::ocsp::{self, Responder};
@@ -80,6 +81,8 @@ pub enum ServeError {
 
 /// How long a stop waits for clients to close their kept connections after their next answer.
 const LEAVING: Duration = Duration::from_millis(300);
+/// How long an Idempotency-Key is remembered, in seconds.
+const CLAIM_S: i64 = 86_400;
 /// Between two clean-ups of callers that went away.
 const FORGET_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -94,6 +97,8 @@ pub(super) struct Server {
     pub(super) authority: Arc<Authority>,
     pub(super) answering: Arc<Answering>,
     pub(super) watched: Arc<Watched>,
+    /// The keys to the API, as HTTP knows them.
+    api_keys: Arc<RwLock<Arc<ApiKeys>>>,
 }
 
 /// The signals that are heard from the beginning: one that comes during the start waits until it can be followed.
@@ -144,6 +149,8 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
                 authority: Arc::clone(&server.authority),
                 responder: Arc::clone(&server.answering.responder),
                 callers: RwLock::new(Arc::new(callers(configuration))),
+                api_keys: Arc::clone(&server.api_keys),
+                registry: Arc::new(installation.registry(Arc::clone(&server.ledger))),
                 limits: Limits::new(&configuration.http),
                 readiness: Box::new(SharedReadiness(Arc::clone(&server.watched))),
                 render_metrics: Box::new(move || metrics.render()),
@@ -154,6 +161,8 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
                 loop {
                     tokio::time::sleep(FORGET_INTERVAL).await;
                     limits.limits.forget_idle();
+                    let registry = Arc::clone(&limits.registry);
+                    drop(web::block(move || forget_claims(&registry)).await);
                 }
             });
             let running =
@@ -164,6 +173,14 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
     });
     server.stop(recorder, &result);
     result
+}
+
+/// Requests that may come twice are remembered for a day.
+fn forget_claims(registry: &Registry) {
+    let Ok(now_s) = now_s() else { return };
+    if let Err(error) = registry.store().forget_idempotency((now_s - CLAIM_S) * 1_000_000) {
+        tracing::warn!(%error, "old Idempotency-Keys could not be forgotten");
+    }
 }
 
 fn callers(configuration: &Configuration) -> Callers {
@@ -213,7 +230,17 @@ impl Server {
         });
         let installation = RwLock::new(Arc::new(installation));
         Ok((
-            Self { installation, reloading: Mutex::new(()), ledger, clock, events, authority, answering, watched },
+            Self {
+                installation,
+                reloading: Mutex::new(()),
+                ledger,
+                clock,
+                events,
+                authority,
+                answering,
+                watched,
+                api_keys: Arc::default(),
+            },
             recorder,
         ))
     }
@@ -221,6 +248,7 @@ impl Server {
     /// Loads what is to be served.
     fn begin(&self) -> Result<(), ServeError> {
         let installation = self.installation();
+        self.read_api_keys(&installation)?;
         self.load(&installation, Successors::Wait)?;
         let waits = installation.store.keys()?.iter().any(|key| key.state == KeyState::Successor);
         if waits {
@@ -229,6 +257,17 @@ impl Server {
             } else if let Err(error) = self.load(&installation, Successors::TakeOver) {
                 tracing::error!(%error, "a successor could not take over; the key before it serves");
             }
+        }
+        Ok(())
+    }
+
+    /// Reads the keys to the API: new ones open, revoked ones no longer do.
+    pub(super) fn read_api_keys(&self, installation: &Installation) -> Result<(), StoreError> {
+        let rows = installation.store.api_keys()?;
+        let keys = ApiKeys::new(&rows, |name| installation.configuration.caller.contains_key(name));
+        let mut known = self.api_keys.write().unwrap_or_else(PoisonError::into_inner);
+        if **known != keys {
+            *known = Arc::new(keys);
         }
         Ok(())
     }

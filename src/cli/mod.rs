@@ -3,6 +3,7 @@
 //! Owns: arguments, messages, tables, exit codes. Does not own: what the verbs do beyond that.
 //! Exit codes: 0 done, 1 it failed and the message says what to do, 2 the words were wrong.
 
+mod api_key;
 mod audit;
 mod ca_agent;
 mod cert;
@@ -64,6 +65,9 @@ pub enum Verb {
     /// Certificates: issuing by profile, their status, revoking
     #[command(subcommand)]
     Cert(cert::CertVerb),
+    /// Keys to the API: who may use it, as what
+    #[command(subcommand)]
+    ApiKey(api_key::ApiKeyVerb),
     /// Get a timestamp for a file, check it, and write it beside the file
     Timestamp(timestamp::TimestampArguments),
     /// What was signed, when, by which key, for whom
@@ -96,6 +100,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Verb::Cert(verb) => cert::run(&arguments.dir, verb),
         Verb::Check(check) => check::run(&arguments.dir, check),
         Verb::Key(verb) => key::run(&arguments.dir, verb),
+        Verb::ApiKey(verb) => api_key::run(&arguments.dir, verb),
         Verb::Timestamp(timestamp) => timestamp::run(timestamp),
         Verb::Audit(verb) => audit::run(&arguments.dir, verb),
         Verb::Completions(completions) => completions::run(completions),

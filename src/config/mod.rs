@@ -195,12 +195,6 @@ impl Configuration {
         }
         for (name, section) in &self.tsa {
             let profile = section.profile(name)?;
-            if let Some(unknown) = profile.callers.iter().find(|caller| !self.caller.contains_key(*caller)) {
-                return Err(ConfigurationError::refused(
-                    format!("[tsa.{name}]"),
-                    format!("callers names {unknown:?}, and there is no [caller.{unknown}]"),
-                ));
-            }
             if i64::from(profile.accuracy_us) < i64::from(self.clock.max_error_us()) {
                 return Err(ConfigurationError::refused(
                     format!("[tsa.{name}]"),

@@ -9,17 +9,21 @@ use actix_web::http::header;
 use base64::Engine as _;
 use subtle::ConstantTimeEq as _;
 
+use super::api_keys::ApiKeys;
 use super::problem::Problem;
+use super::role::Role;
 use crate::config::CallerSection;
-use crate::crypto::DigestAlgorithm;
+use crate::crypto::sha256;
 
 /// A caller, as limits, records and profiles know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     /// What stands in records: `name:acme`, `certificate:{sha256}` or `address:192.0.2.1`.
     pub id: Arc<str>,
-    /// The name in the configuration, if the caller has one.
+    /// The name in the configuration or of its API key, if the caller has one.
     pub name: Option<Arc<str>>,
+    /// The role that its API key has; nobody else has one.
+    pub role: Option<Role>,
 }
 
 /// The SHA-256 of a TLS client certificate that the handshake verified.
@@ -55,17 +59,17 @@ impl Callers {
     }
 
     /// Tells who asks.
-    pub(super) fn identify(&self, request: &HttpRequest) -> Result<Caller, Problem> {
+    pub(super) fn identify(&self, request: &HttpRequest, keys: &ApiKeys) -> Result<Caller, Problem> {
         if let Some(ClientCertificate(hash)) = request.conn_data::<ClientCertificate>() {
             return Ok(match self.by_certificate.get(hash) {
                 Some(name) => Caller::named(name),
-                None => Caller { id: Arc::from(format!("certificate:{}", hex::encode(hash))), name: None },
+                None => Caller::unnamed(format!("certificate:{}", hex::encode(hash))),
             });
         }
         if let Some(value) = request.headers().get(header::AUTHORIZATION) {
-            let name = value.to_str().ok().and_then(|text| self.by_credentials(text));
+            let caller = value.to_str().ok().and_then(|text| self.by_credentials(text, keys));
             // Wrong credentials are not an anonymous caller: who shows some wants to be known.
-            return name.map(|name| Caller::named(&name)).ok_or(Problem::Unauthorized);
+            return caller.ok_or(Problem::Unauthorized);
         }
         let peer = request.peer_addr().map(|address| address.ip());
         let address = match peer {
@@ -73,10 +77,10 @@ impl Callers {
             Some(peer) => peer,
             None => return Err(Problem::Unauthorized),
         };
-        Ok(Caller { id: Arc::from(format!("address:{}", address.to_canonical())), name: None })
+        Ok(Caller::unnamed(format!("address:{}", address.to_canonical())))
     }
 
-    fn by_credentials(&self, value: &str) -> Option<Arc<str>> {
+    fn by_credentials(&self, value: &str, keys: &ApiKeys) -> Option<Caller> {
         let (scheme, rest) = value.split_once(' ')?;
         let (name, secret) = if scheme.eq_ignore_ascii_case("bearer") {
             (None, rest.trim().as_bytes().to_vec())
@@ -89,16 +93,20 @@ impl Callers {
             return None;
         };
         // The secrets are random tokens of 256 bits: one SHA-256 is enough at rest.
-        let hash = DigestAlgorithm::Sha256.digest(&secret);
+        let hash = sha256(&secret);
         let mut found = None;
         // Every known hash is compared in constant time, so that time tells nothing of which one came close.
         for (known_name, known_hash) in &self.secrets {
-            let same = bool::from(known_hash.as_slice().ct_eq(hash.as_ref()));
+            let same = bool::from(known_hash.ct_eq(&hash));
             if same && name.as_deref().is_none_or(|name| name == &**known_name) {
-                found = Some(Arc::clone(known_name));
+                found = Some(Caller::named(known_name));
             }
         }
-        found
+        found.or_else(|| {
+            let holder = keys.holder(&hash)?;
+            let is_meant = name.as_deref().is_none_or(|name| name == &*holder.name);
+            is_meant.then(|| Caller { role: Some(holder.role), ..Caller::named(&holder.name) })
+        })
     }
 
     /// The last address in X-Forwarded-For that is no trusted proxy: what the outermost trusted one saw.
@@ -119,7 +127,11 @@ impl Callers {
 
 impl Caller {
     fn named(name: &Arc<str>) -> Self {
-        Self { id: Arc::from(format!("name:{name}")), name: Some(Arc::clone(name)) }
+        Self { id: Arc::from(format!("name:{name}")), name: Some(Arc::clone(name)), role: None }
+    }
+
+    fn unnamed(id: String) -> Self {
+        Self { id: Arc::from(id), name: None, role: None }
     }
 }
 
@@ -129,7 +141,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     fn callers() -> Callers {
-        let hash = hex::encode(DigestAlgorithm::Sha256.digest(b"secret").as_ref());
+        let hash = hex::encode(sha256(b"secret"));
         let section = CallerSection { secret_sha256: Some(hash), certificate_sha256: None };
         Callers::new(&BTreeMap::from([("acme".to_owned(), section)]), &["127.0.0.1".parse().unwrap()])
     }
@@ -139,7 +151,7 @@ mod tests {
         for header in headers {
             request = request.append_header(*header);
         }
-        callers().identify(&request.to_http_request()).map(|caller| caller.id.to_string())
+        callers().identify(&request.to_http_request(), &ApiKeys::default()).map(|caller| caller.id.to_string())
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The endpoints, on actix-web: a file an endpoint group.
 //!
-//! Owns: paths, media types, limits on bodies, connections and callers, who a caller is, problem+json, TLS.
+//! Owns: paths, media types, limits on bodies, connections and callers, who a caller is, API keys and roles, the API below
+//! `/v1` ([`v1`]), problem+json, TLS.
 //! Does not own: what is answered (see `tsa`, `ocsp`); wiring (see `app`).
 //! Enter by [`server::start`] with [`Services`].
 
+mod api_keys;
 mod body;
 mod caller;
 mod certificates;
@@ -13,18 +15,26 @@ mod ocsp;
 mod operators;
 mod pages;
 mod problem;
+mod role;
 pub mod server;
 mod tls;
 mod tsa;
+mod v1;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use actix_web::HttpRequest;
+
+pub use api_keys::{ApiKeys, NoRandomness, fresh_secret};
 pub use caller::{Caller, Callers};
 pub use limits::Limits;
 pub use operators::{CheckState, Readiness, ReadyCheck, ReadyReport};
+pub use role::{Role, UnknownRole};
 pub use tls::TlsError;
 
+use self::problem::Problem;
+use crate::ca::registry::Registry;
 use crate::config::HttpSection;
 use crate::ocsp::Responder;
 use crate::tsa::Authority;
@@ -41,6 +51,10 @@ pub struct Services {
     pub responder: Arc<Responder>,
     /// Who is known by name.
     pub callers: RwLock<Arc<Callers>>,
+    /// The keys to the API; whoever follows the store puts new ones here.
+    pub api_keys: Arc<RwLock<Arc<ApiKeys>>>,
+    /// Issuers and certificates, for the API.
+    pub registry: Arc<Registry>,
     /// How much a caller may ask.
     pub limits: Limits,
     /// What `/readyz` answers.
@@ -57,7 +71,10 @@ impl Services {
         *self.callers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(callers);
     }
 
-    fn callers(&self) -> Arc<Callers> {
-        Arc::clone(&self.callers.read().unwrap_or_else(PoisonError::into_inner))
+    /// Tells who asks.
+    fn identify(&self, request: &HttpRequest) -> Result<Caller, Problem> {
+        let callers = Arc::clone(&self.callers.read().unwrap_or_else(PoisonError::into_inner));
+        let keys = Arc::clone(&self.api_keys.read().unwrap_or_else(PoisonError::into_inner));
+        callers.identify(request, &keys)
     }
 }

@@ -114,7 +114,7 @@ async fn look_up(request: &HttpRequest, outcome: Outcome, services: &web::Data<S
         Outcome::Now(answer) => return Ok(answer),
         Outcome::Later(pending) => pending,
     };
-    let caller = services.callers().identify(request)?;
+    let caller = services.identify(request)?;
     let _permit = services.limits.admit(&caller.id)?;
     let (sender, receiver) = oneshot::channel::<Answer>();
     let responder = Arc::clone(&services.responder);

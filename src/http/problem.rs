@@ -1,8 +1,10 @@
 //! Errors outside the protocols: RFC 9457 problem details, chosen here and nowhere else.
 
-use actix_web::HttpResponse;
+use std::fmt;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header;
+use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
 /// A refusal on the level of HTTP.
@@ -26,6 +28,18 @@ pub(super) enum Problem {
     Forbidden,
     /// The caller asks more often than it may.
     TooManyRequests,
+    /// The caller has no API key, or one whose role does not allow this.
+    WrongRole { needed: &'static str },
+    /// The request does not read: its JSON, a parameter, a header.
+    BadRequest { detail: String },
+    /// What the path names is not there.
+    Missing { detail: String },
+    /// It can't be done as things stand.
+    Conflict { detail: String },
+    /// It reads, and can't be done.
+    Unprocessable { detail: String },
+    /// The store, or what else it needs, is away.
+    Unavailable,
 }
 
 impl Problem {
@@ -61,6 +75,19 @@ impl Problem {
                 "Show a client certificate, a bearer token or Basic credentials that are known here.".to_owned(),
             ),
             Self::Forbidden => (StatusCode::FORBIDDEN, "Forbidden", "This caller may not use this profile.".to_owned()),
+            Self::WrongRole { needed } => {
+                (StatusCode::FORBIDDEN, "Forbidden", format!("This takes an API key with the role of {needed}."))
+            }
+            Self::BadRequest { detail } => (StatusCode::BAD_REQUEST, "Bad request", detail.clone()),
+            Self::Missing { detail } => (StatusCode::NOT_FOUND, "Not found", detail.clone()),
+            Self::Conflict { detail } => (StatusCode::CONFLICT, "Conflict", detail.clone()),
+            Self::Unprocessable { detail } => (StatusCode::UNPROCESSABLE_ENTITY, "It can't be done", detail.clone()),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Not available",
+                "The store does not answer at the moment. Whether a change was made can be asked once it does."
+                    .to_owned(),
+            ),
             Self::TooManyRequests => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many requests",
@@ -78,17 +105,34 @@ impl Problem {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
                 response.append_header((header::WWW_AUTHENTICATE, "Basic realm=\"noonmark\""));
             }
-            Self::TooManyRequests => {
+            Self::TooManyRequests | Self::Unavailable => {
                 response.insert_header((header::RETRY_AFTER, "1"));
             }
             // What is left of the body is not worth reading.
             Self::TooLarge { .. } | Self::BodyTimeout { .. } | Self::BodyBroken => {
                 response.force_close();
             }
-            Self::NotFound { .. } | Self::UnsupportedMediaType { .. } | Self::Forbidden => {}
+            _ => {}
         }
         response.body(
             json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail }).to_string(),
         )
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+/// So that an endpoint can end with `?`.
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.response().status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.response()
     }
 }

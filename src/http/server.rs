@@ -16,7 +16,7 @@ use super::mailbox::Mailbox;
 use super::problem::Problem;
 use super::tls::{self, TlsError};
 use super::tsa::TimestampSeconds;
-use super::{Services, certificates, ocsp, operators, pages, tsa as tsa_routes};
+use super::{Services, certificates, ocsp, operators, pages, tsa as tsa_routes, v1};
 use crate::crypto::sha256;
 
 /// File descriptors kept for the store, the token's module, listeners and the log.
@@ -78,6 +78,7 @@ pub fn start(
             .configure(ocsp::routes)
             .configure(operators::routes)
             .configure(certificates::routes)
+            .configure(v1::routes)
             .configure(pages::routes)
             .default_service(web::to(not_found))
     })
@@ -101,7 +102,7 @@ pub fn start(
     Ok(server.run())
 }
 
-async fn not_found() -> HttpResponse {
+pub(super) async fn not_found() -> HttpResponse {
     Problem::NotFound { what: "path" }.response()
 }
 

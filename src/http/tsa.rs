@@ -65,7 +65,7 @@ async fn respond(
     if request.method() != Method::POST {
         return Err(Problem::MethodNotAllowed { allow: "POST" });
     }
-    let caller = services.callers().identify(request)?;
+    let caller = services.identify(request)?;
     match services.authority.admits(profile, caller.name.as_deref()) {
         None => return Err(Problem::NotFound { what: "timestamping profile" }),
         Some(true) => {}

@@ -8,12 +8,20 @@ use std::process::Command;
 use libtest_mimic::{Failed, Trial};
 use noonmark::config::Configuration;
 
+use crate::support::agent::Agent;
 use crate::support::server::{Installation, program, text};
 use crate::support::softhsm;
 
 /// Each document whose `sh run` blocks are run, with an installation whose keys are in SoftHSM.
-const RUN: [&str; 5] =
-    ["README.md", "docs/QUICKSTART.md", "docs/CONFIGURATION.md", "docs/OPERATIONS.md", "docs/CLIENTS.md"];
+const RUN: [&str; 7] = [
+    "README.md",
+    "docs/QUICKSTART.md",
+    "docs/CONFIGURATION.md",
+    "docs/OPERATIONS.md",
+    "docs/CLIENTS.md",
+    "docs/CERTIFICATES.md",
+    "docs/API.md",
+];
 
 /// The exposure that `systemd-analyze security` may find in the unit, times ten; a bare unit has 96.
 const EXPOSURE: &str = "20";
@@ -133,6 +141,7 @@ fn run_blocks(document: &str, home: &Path, port: u16, pid: u32) -> Result<usize,
 fn run_document(document: &str) -> Result<(), Failed> {
     let installation = Installation::softhsm();
     let server = installation.serve();
+    let _agent = Agent::start(&installation);
     let home = installation.directory().parent().unwrap();
     let count = run_blocks(&read(document), home, server.port, server.pid())?;
     if count == 0 { Err("no block is marked `sh run`".into()) } else { Ok(()) }

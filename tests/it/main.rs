@@ -5,6 +5,7 @@
 
 use libtest_mimic::{Arguments, Trial};
 
+mod api;
 mod certificates;
 mod cli;
 mod clients;
@@ -37,6 +38,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(clock::trials());
     trials.extend(protocol::trials());
     trials.extend(ocsp_codec::trials());
+    trials.extend(api::trials());
     trials.extend(issuers::trials());
     trials.extend(orders::trials());
     trials.extend(responder::trials());

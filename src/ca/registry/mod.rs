@@ -116,6 +116,8 @@ impl From<LedgerError> for RegistryError {
 
 /// The most octets of a serial number: RFC 5280 §4.1.2.2 allows 20, some CAs exceed it.
 pub const MAX_SERIAL: usize = 32;
+/// The most octets of an imported subject; real ones have a few hundred.
+const MAX_SUBJECT: usize = 8_192;
 /// Certificates in one transaction of an import.
 pub const IMPORT_BATCH: usize = 10_000;
 /// The profile of certificates that came from elsewhere.
@@ -503,6 +505,15 @@ fn imported_row(issuer: &Issuer, entry: ImportEntry, now_s: i64, who: &str) -> R
     {
         return Err(RegistryError::Conflict {
             reason: format!("the certificate {} was not signed by issuer {}", serial_text(), issuer.row.name),
+        });
+    }
+    // PostgreSQL keeps no NUL in a text, and a terminal should not be led by what stands in a list.
+    if entry.subject.chars().any(char::is_control) || entry.subject.len() > MAX_SUBJECT {
+        return Err(RegistryError::Conflict {
+            reason: format!(
+                "the certificate {}: its subject has control characters, or more than {MAX_SUBJECT} octets",
+                serial_text()
+            ),
         });
     }
     let is_dated = matches!(entry.state, CertificateState::Held | CertificateState::Revoked);
