@@ -3,7 +3,7 @@
 //! Owns: reading a certificate's facts from its original octets ([`Certificate`]), the kinds and what each demands
 //! ([`CertificateKind`], [`profile`]), building and assembling in two phases ([`builder`]), signing requests made
 //! ([`csr`]) and received ([`SigningRequest`]), operators' profiles and issuing by them ([`IssuingProfile`]), the rules
-//! that to-be-signed octets are held against ([`mod@lint`]), orders that wait for the agent ([`order`]), ordering a chain ([`chain`]), how a status may change
+//! that to-be-signed octets are held against ([`mod@lint`]), orders that wait for the agent ([`order`]), files of certificates and statuses from elsewhere ([`import`]), ordering a chain ([`chain`]), how a status may change
 //! ([`status`]), and the issuers with their certificates' status, each change with its record ([`registry`]).
 //! Does not own: keys (a signature comes from `keys` through the caller), path validation for strangers' documents.
 //! Enter by [`Certificate::from_der`], [`builder::Draft`] and [`IssuingProfile::parse`].
@@ -14,6 +14,7 @@ mod certificate;
 pub mod chain;
 pub mod csr;
 mod extension;
+pub mod import;
 mod issue;
 mod issuer;
 mod issuing_profile;

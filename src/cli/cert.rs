@@ -1,5 +1,6 @@
 //! `noonmark cert`: certificates and their status.
 
+mod import;
 mod issue;
 
 use std::path::Path;
@@ -27,6 +28,8 @@ pub enum CertVerb {
     Profiles(issue::ProfilesArguments),
     /// Certificates in the registry, by issuer and serial number
     List(ListArguments),
+    /// Take certificates and statuses from elsewhere, a million at once
+    Import(import::ImportArguments),
     /// Revoke a certificate, for ever
     Revoke(RevokeArguments),
     /// Suspend a certificate; it may come back
@@ -86,6 +89,7 @@ fn parse_state(text: &str) -> Result<CertificateState, String> {
 pub(super) fn run(directory: &Path, verb: &CertVerb) -> Result<ExitCode, Failure> {
     let desk = Desk::open(directory)?;
     match verb {
+        CertVerb::Import(arguments) => import::run(&desk, arguments)?,
         CertVerb::Issue(arguments) => issue::issue(&desk, arguments)?,
         CertVerb::Order(arguments) => issue::order(&desk, arguments)?,
         CertVerb::Profiles(arguments) => issue::profiles(&desk, arguments)?,

@@ -303,7 +303,7 @@ fn pages() -> Result<(), Failed> {
     let server = installation.serve();
     let officer = Client::new(&installation, &server, "alice", "officer");
     let imported = officer.post("/v1/issuers/issuing/import", &rows(0, 1_234));
-    assert_eq!(imported.json(), json!({ "read": 1_234, "new": 1_234 }), "{}", imported.text());
+    assert_eq!(imported.json(), json!({ "read": 1_234, "new": 1_234, "changed": 0 }), "{}", imported.text());
     assert_eq!(officer.post("/v1/issuers/issuing/import", &rows(1_000, 300)).json()["new"], 66, "the others are known");
     for (limit, pages) in [(1_000, 2), (100, 13), (434, 3)] {
         let (mut seen, mut asked, mut after) = (Vec::new(), 0, String::new());
@@ -349,7 +349,15 @@ fn somebody_elses_certificates() -> Result<(), Failed> {
     assert!(shown["certificate"].as_str().unwrap().contains("BEGIN CERTIFICATE"), "{shown}");
     let (status, detail) = problem(&officer.post("/v1/issuers/issuing/import", &json!([row])));
     assert!(status == 409 && detail.contains("was not signed by issuer issuing"), "{detail}");
-    // Their CA pushes a revocation.
+    // Their CA pushes a revocation: by rows, then by name.
+    let mut other = rows(7, 1)[0].clone();
+    assert_eq!(officer.post("/v1/issuers/partner/import", &json!([other])).json()["new"], 1);
+    other["state"] = json!("revoked");
+    other["revoked_at"] = json!("2026-06-01T00:00:00Z");
+    assert_eq!(officer.post("/v1/issuers/partner/import", &json!([other])).json()["changed"], 0, "left as it is");
+    let pushed = officer.post("/v1/issuers/partner/import?update=true", &json!([other])).json();
+    assert_eq!((&pushed["new"], &pushed["changed"]), (&json!(0), &json!(1)));
+    assert_eq!(officer.post("/v1/issuers/partner/import?update=true", &json!([other])).json()["changed"], 0);
     let revoked = officer.post(&format!("/v1/certificates/partner/{serial}/revoke"), &json!({}));
     assert_eq!(revoked.json()["status"]["state"], "revoked");
     Ok(())

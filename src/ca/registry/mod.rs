@@ -1,5 +1,6 @@
 //! The registry: issuers, certificates and their status; every change with its record in one transaction.
 
+mod importing;
 mod orders;
 
 use std::path::PathBuf;
@@ -7,8 +8,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+pub use importing::{IMPORT_BATCH, ImportCounts, ImportEntry, ImportMode};
 pub use orders::{IssueWords, KeyCertificate, SigningError, read_order};
 
+use super::import::ImportError;
 use super::issuer::{IssuerSettings, IssuerSettingsError};
 use super::issuing_profiles::{IssuingProfiles, ProfilesError};
 use super::order::OrderError;
@@ -91,6 +94,9 @@ pub enum RegistryError {
     /// A profile that is not in order: nothing is issued until it is.
     #[error("issuing profiles: {0}")]
     Profiles(#[from] ProfilesError),
+    /// A file of certificates or statuses.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// Somebody else changed it at the same time, or it is there already.
     #[error("{reason}")]
     Conflict {
@@ -116,10 +122,6 @@ impl From<LedgerError> for RegistryError {
 
 /// The most octets of a serial number: RFC 5280 §4.1.2.2 allows 20, some CAs exceed it.
 pub const MAX_SERIAL: usize = 32;
-/// The most octets of an imported subject; real ones have a few hundred.
-const MAX_SUBJECT: usize = 8_192;
-/// Certificates in one transaction of an import.
-pub const IMPORT_BATCH: usize = 10_000;
 /// The profile of certificates that came from elsewhere.
 const IMPORTED: &str = "imported";
 /// How often a change is tried again when another came first.
@@ -134,29 +136,6 @@ pub struct Issuer {
     pub certificate: Certificate,
     /// The settings.
     pub settings: IssuerSettings,
-}
-
-/// A certificate or status from elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImportEntry {
-    /// The serial number's content octets.
-    pub serial: Vec<u8>,
-    /// Its subject, RFC 4514.
-    pub subject: String,
-    /// notBefore, in seconds since 1970.
-    pub not_before_s: i64,
-    /// notAfter, in seconds since 1970.
-    pub not_after_s: i64,
-    /// Good, Held or Revoked.
-    pub state: CertificateState,
-    /// CRLReason.
-    pub reason: Option<u8>,
-    /// Since when it is revoked or held, in seconds since 1970.
-    pub revoked_at_s: Option<i64>,
-    /// invalidityDate, in seconds since 1970.
-    pub invalidity_s: Option<i64>,
-    /// The certificate, if it is known.
-    pub certificate: Option<Certificate>,
 }
 
 /// What certificates are issued by.
@@ -368,47 +347,6 @@ impl Registry {
             None => StatusPolicy { hold_allowed: false, ..by_itself },
         })
     }
-
-    /// Takes certificates and statuses from elsewhere, a batch a transaction; gives how many were new. One that is known
-    /// stays as it is.
-    ///
-    /// # Errors
-    /// The issuer, a serial number, the store; batches before the one that failed stand.
-    pub fn import(
-        &self,
-        issuer_name: &str,
-        entries: impl IntoIterator<Item = Result<ImportEntry, RegistryError>>,
-        now_s: i64,
-        who: &str,
-        mut progress: impl FnMut(u64),
-    ) -> Result<u64, RegistryError> {
-        let issuer = self.issuer(issuer_name)?;
-        let (mut new, mut seen) = (0, 0_u64);
-        let mut entries = entries.into_iter().peekable();
-        while entries.peek().is_some() {
-            let (mut rows, mut certificates) = (Vec::new(), Vec::new());
-            for entry in entries.by_ref().take(IMPORT_BATCH) {
-                let entry = entry?;
-                if let Some(certificate) = &entry.certificate {
-                    certificates.push(certificate_row(certificate, "imported"));
-                }
-                rows.push(imported_row(&issuer, entry, now_s, who)?);
-            }
-            seen += u64::try_from(rows.len()).unwrap_or(u64::MAX);
-            let recorded = self.record(
-                "certificates-imported",
-                json!({
-                    "issuer": issuer_name, "count": rows.len(), "who": who,
-                    "first": rows.first().map(|row| hex::encode(&row.serial)),
-                    "last": rows.last().map(|row| hex::encode(&row.serial)),
-                }),
-                Change::Import { issuer_id: issuer.row.id, rows, certificates },
-            )?;
-            new += recorded.certificates_written;
-            progress(seen);
-        }
-        Ok(new)
-    }
 }
 
 /// Whether an issuer's, a profile's or a caller's name matches `[a-z][a-z0-9-]{0,39}`: it can stand in URLs beside base64.
@@ -493,56 +431,6 @@ pub fn intended_row(
         changed_by: who.to_owned(),
         changed_at_us: now_us,
     }
-}
-
-fn imported_row(issuer: &Issuer, entry: ImportEntry, now_s: i64, who: &str) -> Result<RegistryRow, RegistryError> {
-    let serial_text = || hex::encode(&entry.serial);
-    if entry.serial.is_empty() || entry.serial.len() > MAX_SERIAL {
-        return Err(RegistryError::Serial { text: serial_text() });
-    }
-    if let Some(certificate) = &entry.certificate
-        && !certificate.is_signed_by(&issuer.certificate)
-    {
-        return Err(RegistryError::Conflict {
-            reason: format!("the certificate {} was not signed by issuer {}", serial_text(), issuer.row.name),
-        });
-    }
-    // PostgreSQL keeps no NUL in a text, and a terminal should not be led by what stands in a list.
-    if entry.subject.chars().any(char::is_control) || entry.subject.len() > MAX_SUBJECT {
-        return Err(RegistryError::Conflict {
-            reason: format!(
-                "the certificate {}: its subject has control characters, or more than {MAX_SUBJECT} octets",
-                serial_text()
-            ),
-        });
-    }
-    let is_dated = matches!(entry.state, CertificateState::Held | CertificateState::Revoked);
-    if entry.state == CertificateState::Intended || is_dated != entry.revoked_at_s.is_some() {
-        return Err(RegistryError::Conflict {
-            reason: format!(
-                "the certificate {}: one that is good has no revocation date, one that is revoked or held has one",
-                serial_text()
-            ),
-        });
-    }
-    Ok(RegistryRow {
-        issuer_id: issuer.row.id,
-        status: StatusRow {
-            state: entry.state,
-            reason: entry.reason,
-            revoked_at_s: entry.revoked_at_s,
-            invalidity_s: entry.invalidity_s,
-            change_number: 0,
-        },
-        profile: IMPORTED.to_owned(),
-        subject: entry.subject,
-        not_before_s: entry.not_before_s,
-        not_after_s: entry.not_after_s,
-        certificate_sha256: entry.certificate.as_ref().map(Certificate::sha256),
-        changed_by: who.to_owned(),
-        changed_at_us: now_s.saturating_mul(1_000_000),
-        serial: entry.serial,
-    })
 }
 
 #[cfg(test)]

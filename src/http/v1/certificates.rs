@@ -11,7 +11,7 @@ use super::issuers::one_certificate;
 use super::keys::only_get;
 use super::orders;
 use super::page::{Page, cursor, limit, place};
-use crate::ca::registry::{ImportEntry, Registry, RegistryError, parse_serial};
+use crate::ca::registry::{ImportEntry, ImportMode, Registry, RegistryError, parse_serial};
 use crate::ca::status::StatusWish;
 use crate::ca::{pem_encode, reason_from_name, reason_name};
 use crate::clock::{from_rfc3339, rfc3339};
@@ -345,15 +345,27 @@ pub(super) struct ImportRow {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Imported {
     /// Rows that were read.
-    read: usize,
-    /// Those that were new; the others stay as they were.
+    read: u64,
+    /// Certificates that were new.
     new: u64,
+    /// Known certificates whose status was changed.
+    changed: u64,
 }
 
-/// Takes certificates and statuses from elsewhere, all in one transaction. One that is known stays as it is.
+/// How an import is done.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ImportQuery {
+    /// Gives known certificates the status of their rows, each by the rules for changes; otherwise they stay as they are.
+    #[serde(default)]
+    update: bool,
+}
+
+/// Takes certificates and statuses from elsewhere, the new ones in one transaction.
 #[utoipa::path(post, path = "/v1/issuers/{issuer}/import", tag = "issuers", security(("api_key" = [])),
     request_body = Vec<ImportRow>,
-    params(("issuer" = String, Path, description = "The issuer's name"),
+    params(("issuer" = String, Path, description = "The issuer's name"), ImportQuery,
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request harmless")),
     responses((status = 200, body = Imported), (status = 404, description = "No such issuer"),
         (status = 409, description = "A row that contradicts itself or the issuer"),
@@ -375,10 +387,11 @@ pub(super) async fn import(
         entries.push(entry(row).map_err(|problem| in_row(at, problem))?);
     }
     let now_s = now_s()?;
+    let ImportQuery { update } = query(&request)?;
     write(&request, &services, &admitted, &body, move |registry: &Registry, who| {
-        let read = entries.len();
-        let new = registry.import(&issuer, entries.into_iter().map(Ok), now_s, who, |_| {})?;
-        Reply::new(StatusCode::OK, &Imported { read, new })
+        let mode = if update { ImportMode::Update } else { ImportMode::Add };
+        let counts = registry.import(&issuer, entries.into_iter().map(Ok), mode, now_s, who, |_| {})?;
+        Reply::new(StatusCode::OK, &Imported { read: counts.read, new: counts.new, changed: counts.changed })
     })
     .await
 }

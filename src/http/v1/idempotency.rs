@@ -46,7 +46,8 @@ pub(super) async fn write(
     work: impl FnOnce(&Registry, &str) -> Result<Reply, RegistryError> + Send + 'static,
 ) -> Result<HttpResponse, Problem> {
     let key = key_of(request)?;
-    let asked = [request.method().as_str().as_bytes(), b"\n", request.path().as_bytes(), b"\n", body].concat();
+    let target = request.uri().to_string();
+    let asked = [request.method().as_str().as_bytes(), b"\n", target.as_bytes(), b"\n", body].concat();
     let request_sha256 = sha256(&asked);
     let (registry, who) = (Arc::clone(&services.registry), admitted.who().to_owned());
     let done = web::block(move || match key {

@@ -22,6 +22,7 @@ pub(super) fn refusal(error: &RegistryError) -> Problem {
         | RegistryError::Settings(_)
         | RegistryError::Certificate(_)
         | RegistryError::Order(_)
+        | RegistryError::Import(_)
         | RegistryError::Status(_) => Problem::Unprocessable { detail },
         RegistryError::Profiles(_) | RegistryError::Ledger(_) | RegistryError::Store(_) => {
             tracing::error!(%error, "a request to the API could not be answered");

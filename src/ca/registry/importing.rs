@@ -1,0 +1,203 @@
+//! Certificates and statuses from elsewhere.
+
+use serde_json::json;
+
+use super::{IMPORTED, Issuer, MAX_SERIAL, Registry, RegistryError, certificate_row};
+use crate::ca::Certificate;
+use crate::ca::status::{StatusError, StatusWish};
+use crate::store::{CertificateState, Change, RegistryRow, StatusRow};
+
+/// The most octets of an imported subject; real ones have a few hundred.
+const MAX_SUBJECT: usize = 8_192;
+/// Certificates in one transaction of an import.
+pub const IMPORT_BATCH: usize = 10_000;
+
+/// A certificate or status from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportEntry {
+    /// The serial number's content octets.
+    pub serial: Vec<u8>,
+    /// Its subject, RFC 4514.
+    pub subject: String,
+    /// notBefore, in seconds since 1970.
+    pub not_before_s: i64,
+    /// notAfter, in seconds since 1970.
+    pub not_after_s: i64,
+    /// Good, Held or Revoked.
+    pub state: CertificateState,
+    /// CRLReason.
+    pub reason: Option<u8>,
+    /// Since when it is revoked or held, in seconds since 1970.
+    pub revoked_at_s: Option<i64>,
+    /// invalidityDate, in seconds since 1970.
+    pub invalidity_s: Option<i64>,
+    /// The certificate, if it is known.
+    pub certificate: Option<Certificate>,
+}
+
+/// What an import does with a certificate that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportMode {
+    /// Leaves it as it is.
+    Add,
+    /// Gives it the status of its row, if that is another one: each by the rules for changes, with a record of its own.
+    Update,
+}
+
+/// What an import did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportCounts {
+    /// Rows that were read.
+    pub read: u64,
+    /// Certificates that were new.
+    pub new: u64,
+    /// Certificates whose status was changed.
+    pub changed: u64,
+}
+
+impl Registry {
+    /// Takes certificates and statuses from elsewhere, a batch a transaction. `progress` hears of each batch.
+    ///
+    /// # Errors
+    /// The issuer, a row, a status that may not become the row's, the store; batches before the one that failed stand, and
+    /// `progress` was told of them.
+    pub fn import(
+        &self,
+        issuer_name: &str,
+        entries: impl IntoIterator<Item = Result<ImportEntry, RegistryError>>,
+        mode: ImportMode,
+        now_s: i64,
+        who: &str,
+        mut progress: impl FnMut(&ImportCounts),
+    ) -> Result<ImportCounts, RegistryError> {
+        let issuer = self.issuer(issuer_name)?;
+        let mut counts = ImportCounts::default();
+        let mut entries = entries.into_iter().peekable();
+        while entries.peek().is_some() {
+            let (mut rows, mut certificates) = (Vec::new(), Vec::new());
+            for entry in entries.by_ref().take(IMPORT_BATCH) {
+                let entry = entry?;
+                if let Some(certificate) = &entry.certificate {
+                    certificates.push(certificate_row(certificate, IMPORTED));
+                }
+                rows.push(imported_row(&issuer, entry, now_s, who)?);
+            }
+            let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+            let again = if mode == ImportMode::Update { rows.clone() } else { Vec::new() };
+            let recorded = self.record(
+                "certificates-imported",
+                json!({
+                    "issuer": issuer_name, "count": count, "who": who,
+                    "first": rows.first().map(|row| hex::encode(&row.serial)),
+                    "last": rows.last().map(|row| hex::encode(&row.serial)),
+                }),
+                Change::Import { issuer_id: issuer.row.id, rows, certificates },
+            )?;
+            counts.read += count;
+            counts.new += recorded.certificates_written;
+            if recorded.certificates_written < count {
+                for row in &again {
+                    counts.changed += u64::from(self.follow(&issuer, row, now_s, who)?);
+                }
+            }
+            progress(&counts);
+        }
+        Ok(counts)
+    }
+
+    /// Holds every row against the issuer and the registry's rules, and writes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::import`], as far as a row alone shows it.
+    pub fn check_import(
+        &self,
+        issuer_name: &str,
+        entries: impl IntoIterator<Item = Result<ImportEntry, RegistryError>>,
+        mut progress: impl FnMut(&ImportCounts),
+    ) -> Result<ImportCounts, RegistryError> {
+        let issuer = self.issuer(issuer_name)?;
+        let mut counts = ImportCounts::default();
+        for entry in entries {
+            imported_row(&issuer, entry?, 0, "")?;
+            counts.read += 1;
+            if counts.read % u64::try_from(IMPORT_BATCH).unwrap_or(u64::MAX) == 0 {
+                progress(&counts);
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Gives a known certificate the row's status; false if it has it.
+    fn follow(&self, issuer: &Issuer, wanted: &RegistryRow, now_s: i64, who: &str) -> Result<bool, RegistryError> {
+        let Some(known) = self.store.registry_row(issuer.row.id, &wanted.serial)? else { return Ok(false) };
+        let (before, after) = (known.status, wanted.status);
+        let wish = match (before.state, after.state) {
+            (CertificateState::Good, CertificateState::Good) | (CertificateState::Held, CertificateState::Held) => {
+                return Ok(false);
+            }
+            // What is revoked takes keyCompromise and an earlier date only; all else of its row is not news.
+            (CertificateState::Revoked, CertificateState::Revoked) if before.reason == after.reason => {
+                return Ok(false);
+            }
+            (_, CertificateState::Revoked) => {
+                StatusWish::Revoke { reason: after.reason, at_s: after.revoked_at_s, invalidity_s: after.invalidity_s }
+            }
+            (_, CertificateState::Held) => StatusWish::Hold,
+            (CertificateState::Held, CertificateState::Good) => StatusWish::Release,
+            (CertificateState::Revoked, _) => return Err(StatusError::Revoked.into()),
+            (_, CertificateState::Good | CertificateState::Intended) => return Err(StatusError::NotIssued.into()),
+        };
+        self.change_status(&issuer.row.name, &wanted.serial, &wish, now_s, who)?;
+        Ok(true)
+    }
+}
+
+fn imported_row(issuer: &Issuer, entry: ImportEntry, now_s: i64, who: &str) -> Result<RegistryRow, RegistryError> {
+    let serial_text = || hex::encode(&entry.serial);
+    if entry.serial.is_empty() || entry.serial.len() > MAX_SERIAL {
+        return Err(RegistryError::Serial { text: serial_text() });
+    }
+    if let Some(certificate) = &entry.certificate
+        && !certificate.is_signed_by(&issuer.certificate)
+    {
+        return Err(RegistryError::Conflict {
+            reason: format!("the certificate {} was not signed by issuer {}", serial_text(), issuer.row.name),
+        });
+    }
+    // PostgreSQL keeps no NUL in a text, and a terminal should not be led by what stands in a list.
+    if entry.subject.chars().any(char::is_control) || entry.subject.len() > MAX_SUBJECT {
+        return Err(RegistryError::Conflict {
+            reason: format!(
+                "the certificate {}: its subject has control characters, or more than {MAX_SUBJECT} octets",
+                serial_text()
+            ),
+        });
+    }
+    let is_dated = matches!(entry.state, CertificateState::Held | CertificateState::Revoked);
+    if entry.state == CertificateState::Intended || is_dated != entry.revoked_at_s.is_some() {
+        return Err(RegistryError::Conflict {
+            reason: format!(
+                "the certificate {}: one that is good has no revocation date, one that is revoked or held has one",
+                serial_text()
+            ),
+        });
+    }
+    Ok(RegistryRow {
+        issuer_id: issuer.row.id,
+        status: StatusRow {
+            state: entry.state,
+            reason: entry.reason,
+            revoked_at_s: entry.revoked_at_s,
+            invalidity_s: entry.invalidity_s,
+            change_number: 0,
+        },
+        profile: IMPORTED.to_owned(),
+        subject: entry.subject,
+        not_before_s: entry.not_before_s,
+        not_after_s: entry.not_after_s,
+        certificate_sha256: entry.certificate.as_ref().map(Certificate::sha256),
+        changed_by: who.to_owned(),
+        changed_at_us: now_s.saturating_mul(1_000_000),
+        serial: entry.serial,
+    })
+}
