@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn an_operators_profile_replaces_a_shipped_one_and_a_broken_one_stops_all() {
         let text = shipped().into_iter().find(|(name, _)| *name == "tsu").unwrap().1;
-        let changed = text.replace("validity_days = 3650", "validity_days = 730");
+        let changed = text.replace("\nvalidity_days = 3650", "\nvalidity_days = 730");
         let profiles = IssuingProfiles::new([("tsu", changed.as_str()), ("tsu-short", changed.as_str())]).unwrap();
         assert_eq!(profiles.iter().count(), shipped().len() + 1);
         assert_eq!(profiles.get("tsu").unwrap().validity_days(), (730, 3650));

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigurationError;
 use crate::asn1::Oid;
+use crate::ca::registry::is_valid_name;
 use crate::crypto::DigestAlgorithm;
 use crate::tsa::Profile;
 
@@ -101,6 +102,12 @@ impl TsaSection {
             return Err(ConfigurationError::refused(
                 section(),
                 "hashes names sha1, and a SHA-1 imprint shall be rejected (CSBR 6.8); set allow_sha1 = true to accept it all the same",
+            ));
+        }
+        if let Some(odd) = self.callers.iter().find(|caller| !is_valid_name(caller)) {
+            return Err(ConfigurationError::refused(
+                section(),
+                format!("callers names {odd:?}, which nobody can have: names match [a-z][a-z0-9-]{{0,39}}"),
             ));
         }
         profile.check().map_err(|error| ConfigurationError::refused(section(), error))?;

@@ -1,7 +1,7 @@
 //! The endpoints, on actix-web: a file an endpoint group.
 //!
 //! Owns: paths, media types, limits on bodies, connections and callers, who a caller is, API keys and roles, the API below
-//! `/v1` ([`v1`]), problem+json, TLS.
+//! `/v1` (`v1`), problem+json, TLS.
 //! Does not own: what is answered (see `tsa`, `ocsp`); wiring (see `app`).
 //! Enter by [`server::start`] with [`Services`].
 
