@@ -20,6 +20,7 @@ mod lifecycle;
 mod ocsp_codec;
 mod orders;
 mod protocol;
+mod relying;
 mod responder;
 mod store;
 mod support;
@@ -41,6 +42,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(api::trials());
     trials.extend(issuers::trials());
     trials.extend(orders::trials());
+    trials.extend(relying::trials());
     trials.extend(responder::trials());
     trials.extend(lifecycle::trials());
     trials.extend(certificates::trials());

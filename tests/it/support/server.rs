@@ -115,6 +115,13 @@ impl Installation {
         server
     }
 
+    /// As [`Self::serve`], on a port that the caller chose before: it may stand in certificates.
+    pub fn serve_on(&self, port: u16) -> Server {
+        let server = Server::spawn_on(port, &mut self.command(&["serve"]), &self.directory, &[]);
+        server.wait_until_ready(Duration::from_secs(20));
+        server
+    }
+
     /// Starts a server that must end by itself, and gives what it says.
     pub fn refuses_to_serve(&self) -> String {
         let mut server = self.spawn(&[]);
@@ -149,7 +156,10 @@ pub struct Server {
 impl Server {
     /// Starts `command`, a `noonmark serve` or what wraps it, on a free port.
     pub fn spawn(command: &mut Command, directory: &Path, variables: &[(&str, &str)]) -> Self {
-        let port = free_port();
+        Self::spawn_on(free_port(), command, directory, variables)
+    }
+
+    fn spawn_on(port: u16, command: &mut Command, directory: &Path, variables: &[(&str, &str)]) -> Self {
         let log = directory.join(format!("serve-{port}.log"));
         let file = std::fs::File::create(&log).unwrap();
         command.env("NOONMARK_HTTP__LISTEN", format!("127.0.0.1:{port}"));
