@@ -1,13 +1,15 @@
-//! An issuer that is answered for: its names, its responders, its settings.
+//! An issuer that is answered for: its names, its responders, its settings, and what an answer of its says.
 
 use std::sync::Arc;
 
+use super::cache::SignedAnswer;
 use super::currency::Currency;
-use super::{IssuerHashes, ResponderTemplate, ResponderTemplateError};
-use crate::ca::{Certificate, IssuerSettings};
+use super::{CertStatus, IssuerHashes, ResponderTemplate, ResponderTemplateError, SingleAnswer};
+use crate::asn1::CertIds;
+use crate::ca::{Certificate, IssuerSettings, NotIssuedAnswer};
 use crate::crypto::SignatureAlgorithm;
 use crate::keys::{KeyHandle, Pool};
-use crate::store::IssuerRow;
+use crate::store::{AnswerRow, CertIdHash, CertificateState, IssuerRow, StatusRow};
 
 /// A key that signs an issuer's answers.
 pub struct ServedResponder {
@@ -93,5 +95,65 @@ impl ServedIssuer {
             .iter()
             .find_map(|wanted| self.responders.iter().enumerate().find(|(_, has)| has.algorithm_der == *wanted))
             .or_else(|| self.responders.iter().enumerate().next())
+    }
+
+    pub(super) fn names_any(&self, cert_ids: &CertIds<'_>) -> bool {
+        cert_ids.iter().any(|id| self.hashes.matches(id).is_some())
+    }
+
+    /// thisUpdate and nextUpdate of an answer signed now; None if the responder's certificate does not allow one.
+    pub(super) fn period(&self, responder: &ServedResponder, now_s: i64) -> Option<(i64, i64)> {
+        let certificate = &responder.certificate;
+        if now_s < certificate.not_before_s || now_s >= certificate.not_after_s {
+            return None;
+        }
+        Some((now_s, (now_s + i64::from(self.settings.validity_s)).min(certificate.not_after_s)))
+    }
+
+    pub(super) fn single<'a>(
+        &self,
+        cert_id: &'a [u8],
+        status: Option<StatusRow>,
+        is_ours: bool,
+        this_update_s: i64,
+        next_update_s: i64,
+    ) -> SingleAnswer<'a> {
+        let not_issued = match self.settings.not_issued {
+            NotIssuedAnswer::Revoked if is_ours => CertStatus::NotIssued,
+            NotIssuedAnswer::Revoked | NotIssuedAnswer::Unknown => CertStatus::Unknown,
+        };
+        let status = match status {
+            None => not_issued,
+            Some(status) => match status.state {
+                // The serial number is taken and nothing was signed: not issued.
+                CertificateState::Intended => not_issued,
+                CertificateState::Good => CertStatus::Good,
+                CertificateState::Held | CertificateState::Revoked => {
+                    // The schema demands a date with these states; without one the beginning of the epoch is the safe one.
+                    CertStatus::Revoked { at_s: status.revoked_at_s.unwrap_or(0), reason: status.reason }
+                }
+            },
+        };
+        let archive_cutoff_s = (self.settings.archive_cutoff
+            && !matches!(status, CertStatus::NotIssued | CertStatus::Unknown))
+        .then_some(self.certificate.not_before_s);
+        SingleAnswer { cert_id, status, this_update_s, next_update_s, archive_cutoff_s }
+    }
+
+    /// The whole answer from what the store keeps of it.
+    pub(super) fn rebuild(
+        &self,
+        responder: &ServedResponder,
+        hash: CertIdHash,
+        serial: &[u8],
+        status: StatusRow,
+        answer: &AnswerRow,
+    ) -> Option<SignedAnswer> {
+        let cert_id = self.hashes.cert_id_der(hash, serial);
+        let single = self.single(&cert_id, Some(status), true, answer.this_update_s, answer.next_update_s);
+        let prepared = responder.template.prepare(&[single], answer.this_update_s, None).ok()?;
+        let der = responder.template.assemble(&prepared, &answer.signature);
+        let renewed_at_s = self.settings.renewed_at_s(answer.this_update_s, answer.next_update_s);
+        Some(SignedAnswer::new(der, answer.this_update_s, answer.next_update_s, renewed_at_s, true))
     }
 }
