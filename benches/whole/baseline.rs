@@ -1,9 +1,15 @@
 //! What the server is held against: a bare signature, a bare actix handler, a bare commit.
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, ObjectClass};
+use cryptoki::session::UserType;
+use cryptoki::types::AuthPin;
 use noonmark::config::Configuration;
 use noonmark::crypto::DigestAlgorithm;
 
@@ -15,18 +21,38 @@ pub(crate) struct BareKey {
     pub(crate) is_rsa: bool,
 }
 
-/// CPU of one bare signature by the installation's TSU key: `Session::sign` and nothing else, one thread.
+/// CPU of one bare signature by a key of the installation: `Session::sign` and nothing else, one thread.
 pub(crate) fn bare_signature(directory: &Path, key: &BareKey, duration: Duration) -> Duration {
-    use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
-    use cryptoki::mechanism::Mechanism;
-    use cryptoki::object::{Attribute, ObjectClass};
-    use cryptoki::session::UserType;
+    let (cpu, count) = sign(directory, key, duration);
+    cpu / count
+}
+
+/// Bare signatures a second by so many threads, a session each.
+pub(crate) fn bare_rate(directory: &Path, key: &BareKey, threads: u32, duration: Duration) -> f64 {
+    let began = Instant::now();
+    let counts = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(|| sign(directory, key, duration).1)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a thread that signs")).sum::<u32>()
+    });
+    f64::from(counts) / began.elapsed().as_secs_f64()
+}
+
+fn module(path: &Path) -> Pkcs11 {
+    static MODULE: Mutex<Option<Pkcs11>> = Mutex::new(None);
+    let mut module = MODULE.lock().expect("no thread panicked");
+    let loaded = module.get_or_insert_with(|| {
+        let module = Pkcs11::new(path).expect("the module");
+        module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).expect("the module initialized");
+        module
+    });
+    loaded.clone()
+}
+
+fn sign(directory: &Path, key: &BareKey, duration: Duration) -> (Duration, u32) {
     let configuration = Configuration::load(directory).expect("a configuration");
     let section = &configuration.token["service"];
     let label = section.label.clone().expect("a label");
-    let module = Pkcs11::new(section.module.clone().expect("a module")).expect("the module");
-    // The first one in this process initializes it; it stays so.
-    drop(module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)));
+    let module = module(section.module.as_deref().expect("a module"));
     let slot = module
         .get_slots_with_initialized_token()
         .expect("slots")
@@ -35,7 +61,8 @@ pub(crate) fn bare_signature(directory: &Path, key: &BareKey, duration: Duration
         .expect("the service token");
     let session = module.open_ro_session(slot).expect("a session");
     let pin = std::fs::read_to_string(directory.join("secrets/service.pin")).expect("a PIN");
-    drop(session.login(UserType::User, Some(&cryptoki::types::AuthPin::from(pin))));
+    // Another session of this process may have logged in.
+    drop(session.login(UserType::User, Some(&AuthPin::from(pin))));
     let object = session
         .find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(key.label.as_bytes().to_vec())])
         .expect("a search")[0];
@@ -54,7 +81,7 @@ pub(crate) fn bare_signature(directory: &Path, key: &BareKey, duration: Duration
             count += 1;
         }
     }
-    (process::thread_cpu() - before) / count
+    (process::thread_cpu() - before, count)
 }
 
 /// The 99th percentile, in microseconds, of a bare actix POST that returns as many octets as a token.

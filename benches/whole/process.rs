@@ -15,6 +15,17 @@ pub(crate) fn cpu(pid: u32) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
+/// User and system time of a process and its children, by `/proc`.
+pub(crate) fn tree_cpu(pid: u32) -> Duration {
+    let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let is_child = |child: &u32| {
+        let text = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        text.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok()) == Some(pid)
+    };
+    cpu(pid) + pids.filter(is_child).map(cpu).sum::<Duration>()
+}
+
 /// User and system time of children that were waited for.
 pub(crate) fn children_cpu() -> Duration {
     let fields = stat(std::process::id());
@@ -30,9 +41,18 @@ pub(crate) fn thread_cpu() -> Duration {
 
 /// Resident memory in KiB.
 pub(crate) fn resident_kib(pid: u32) -> u64 {
+    status_kib(pid, "VmRSS:")
+}
+
+/// The most resident memory so far, in KiB.
+pub(crate) fn peak_kib(pid: u32) -> u64 {
+    status_kib(pid, "VmHWM:")
+}
+
+fn status_kib(pid: u32, field: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a living process");
     text.lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .find_map(|line| line.strip_prefix(field))
         .and_then(|rest| rest.trim().trim_end_matches(" kB").trim().parse().ok())
-        .expect("VmRSS")
+        .expect(field)
 }

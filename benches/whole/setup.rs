@@ -1,8 +1,7 @@
-//! Installations and servers for the benchmark.
+//! Installations for the benchmark.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode};
 
 const HOME: &str = "NOONMARK_BENCH_HOME";
 
@@ -24,8 +23,14 @@ pub(crate) fn home() -> PathBuf {
     PathBuf::from(std::env::var_os(HOME).expect("set by enter()"))
 }
 
-fn noonmark() -> Command {
+pub(crate) fn noonmark() -> Command {
     Command::new(env!("CARGO_BIN_EXE_noonmark"))
+}
+
+/// Runs a verb on an installation; it must succeed.
+pub(crate) fn run(directory: &Path, arguments: &[&str]) {
+    let output = noonmark().args(arguments).arg("--dir").arg(directory).output().expect("noonmark");
+    assert!(output.status.success(), "noonmark {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Makes an installation; `arguments` go to `noonmark init`.
@@ -39,53 +44,4 @@ pub(crate) fn init(name: &str, arguments: &[&str]) -> PathBuf {
         .expect("noonmark init");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     directory
-}
-
-/// A running `noonmark serve` as shipped but for its port.
-pub(crate) struct Server {
-    pub(crate) child: Child,
-    pub(crate) port: u16,
-}
-
-impl Server {
-    pub(crate) fn start(directory: &Path) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-        let log = std::fs::File::create(directory.join("serve.log")).expect("a log");
-        let child = noonmark()
-            .arg("serve")
-            .arg("--dir")
-            .arg(directory)
-            .env("NOONMARK_HTTP__LISTEN", format!("127.0.0.1:{port}"))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("noonmark serve");
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "the server does not start");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { child, port }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/tsa", self.port)
-    }
-
-    /// Tokens granted since the start, by the server's own count.
-    pub(crate) fn granted(&self) -> u64 {
-        let output = Command::new("curl").args(["-s", &format!("http://127.0.0.1:{}/metrics", self.port)]).output();
-        let text = String::from_utf8(output.expect("curl").stdout).expect("text");
-        text.lines()
-            .find(|line| line.starts_with("noonmark_timestamps_total") && line.contains("granted"))
-            .and_then(|line| line.rsplit(' ').next()?.parse().ok())
-            .unwrap_or(0)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(Command::new("kill").arg(self.child.id().to_string()).status());
-        drop(self.child.wait());
-    }
 }

@@ -1,35 +1,14 @@
-//! The rows of docs/PERFORMANCE.md.
+//! What a token costs: the rows of docs/PERFORMANCE.md.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::baseline::{self, BareKey};
-use super::process;
-use super::setup::{self, Server};
-use super::wrk;
-
-/// Interleaved pairs; the median of each column is told.
-const PAIRS: usize = 5;
-/// Seconds of load in one half of a pair.
-const SECONDS: u32 = 5;
-
-fn wanted(section: &str) -> bool {
-    std::env::var("NOONMARK_BENCH_ONLY").map_or(true, |only| only.split(',').any(|word| word == section))
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn micros(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e6
-}
-
-fn count(value: u64) -> f64 {
-    f64::from(u32::try_from(value).expect("below four thousand million"))
-}
+use super::figures::{PAIRS, SECONDS, count, median, micros};
+use super::postgres::Cluster;
+use super::server::Server;
+use super::{process, setup, wanted, wrk};
 
 struct Pairs {
     bare_us: f64,
@@ -45,9 +24,9 @@ fn pairs(directory: &Path, server: &Server, key: &BareKey, connections: u32) -> 
     wrk::run(&server.url(), connections, 1);
     for _ in 0..PAIRS {
         bare.push(micros(baseline::bare_signature(directory, key, Duration::from_secs(2))));
-        let before = process::cpu(server.child.id());
+        let before = process::cpu(server.pid());
         let run = wrk::run(&server.url(), connections, SECONDS);
-        let cpu = process::cpu(server.child.id()) - before;
+        let cpu = process::cpu(server.pid()) - before;
         own.push(micros(cpu) / count(run.requests));
         rate.push(count(run.requests) / run.wall.as_secs_f64());
         p99.push(count(run.p99_us));
@@ -80,16 +59,6 @@ fn row(report: &mut String, name: &str, connections: u32, pairs: &Pairs) {
     eprintln!("{name}, {connections} connections: bare {:.1}, server {:.1} µs", pairs.bare_us, pairs.server_us);
 }
 
-fn noonmark(directory: &Path, arguments: &[&str]) {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_noonmark"))
-        .args(arguments)
-        .arg("--dir")
-        .arg(directory)
-        .output()
-        .expect("noonmark");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
 /// Fills the ledger with tokens and watches memory and the write-ahead log.
 fn fill(report: &mut String, directory: &Path, server: &Server) {
     let tokens: u64 =
@@ -99,7 +68,7 @@ fn fill(report: &mut String, directory: &Path, server: &Server) {
     let began = Instant::now();
     loop {
         let granted = server.granted();
-        let resident = process::resident_kib(server.child.id());
+        let resident = process::resident_kib(server.pid());
         marks.push((granted, resident));
         if granted >= tokens {
             break;
@@ -129,23 +98,22 @@ fn fill(report: &mut String, directory: &Path, server: &Server) {
     .expect("a String takes everything");
 }
 
-pub(crate) fn run() -> String {
+pub(crate) fn run(directory: &Path) -> String {
     let mut report = String::from(
         "| what | connections | bare signature, µs CPU | server, µs CPU a token | difference | tokens/s | p99, µs | of the CPU that wrk left |\n\
          |---|---|---|---|---|---|---|---|\n",
     );
     let mut notes = String::new();
-    let directory = setup::init("p256", &[]);
     let p256 = BareKey { label: "tsu-default-1", is_rsa: false };
     // A module sees the keys that were there when it was loaded: the RSA key of the bare signatures is made now, and is of
     // the same kind and in the same token as the one that the server signs with later.
-    noonmark(&directory, &["key", "generate", "--profile", "default", "--algorithm", "rsa3072"]);
+    setup::run(directory, &["key", "generate", "--profile", "default", "--algorithm", "rsa3072"]);
     let rsa = BareKey { label: "tsu-default-2", is_rsa: true };
     if wanted("sqlite") {
-        let server = Server::start(&directory);
-        fill(&mut notes, &directory, &server);
+        let server = Server::start(directory);
+        fill(&mut notes, directory, &server);
         for connections in [64, 8, 1, 256] {
-            row(&mut report, "P-256, SQLite", connections, &pairs(&directory, &server, &p256, connections));
+            row(&mut report, "P-256, SQLite", connections, &pairs(directory, &server, &p256, connections));
         }
         let post = baseline::bare_post_p99_us(8, SECONDS);
         let commit = baseline::eight_row_commit_p99_us();
@@ -158,22 +126,20 @@ pub(crate) fn run() -> String {
         .expect("a String takes everything");
     }
     if wanted("rsa") {
-        noonmark(&directory, &["key", "rotate", "--algorithm", "rsa3072"]);
-        let server = Server::start(&directory);
-        row(&mut report, "RSA-3072, SQLite", 64, &pairs(&directory, &server, &rsa, 64));
+        setup::run(directory, &["key", "rotate", "--algorithm", "rsa3072"]);
+        let server = Server::start(directory);
+        row(&mut report, "RSA-3072, SQLite", 64, &pairs(directory, &server, &rsa, 64));
     }
-    if wanted("postgres")
-        && let Some(url) = std::env::var_os("NOONMARK_BENCH_POSTGRES")
-    {
-        let url = url.into_string().expect("text");
-        let with_postgres = setup::init("postgres", &["--database", &url]);
+    if wanted("postgres") {
+        let cluster = Cluster::start();
+        let with_postgres = setup::init("postgres", &["--database", &cluster.url()]);
         let server = Server::start(&with_postgres);
         for connections in [64, 8] {
             row(
                 &mut report,
                 "P-256, PostgreSQL (the server's own CPU)",
                 connections,
-                &pairs(&directory, &server, &p256, connections),
+                &pairs(directory, &server, &p256, connections),
             );
         }
     }
