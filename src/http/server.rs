@@ -74,8 +74,9 @@ pub fn start(
             .app_data(factory_services.clone())
             .app_data(seconds.clone())
             .app_data(Mailbox::start())
-            .configure(tsa_routes::routes)
+            // Routes are tried in this order: the cheap and the busy first.
             .configure(ocsp::routes)
+            .configure(tsa_routes::routes)
             .configure(operators::routes)
             .configure(certificates::routes)
             .configure(v1::routes)
