@@ -1,4 +1,4 @@
-//! Answers on their way from the ledger's thread to an HTTP thread, a wake-up a handful instead of one each.
+//! Answers on their way from the ledger's or a signing thread to an HTTP thread, a wake-up a handful instead of one each.
 //!
 //! Waking a task of another thread costs a system call. The ledger releases a whole group at once, so each HTTP thread has
 //! a mailbox: the first answer wakes its drainer, the rest of the group joins it, and the drainer's own wake-ups are free.
@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, oneshot};
 
-use crate::tsa::Answer;
+use crate::keys::after_batch;
 
-/// The answers for one HTTP thread.
-pub(super) struct Mailbox {
-    waiting: Mutex<Vec<(oneshot::Sender<Answer>, Answer)>>,
+/// The answers of one kind for one HTTP thread.
+pub(super) struct Mailbox<A> {
+    waiting: Mutex<Vec<(oneshot::Sender<A>, A)>>,
     woken: AtomicBool,
     notify: Notify,
 }
 
-impl Mailbox {
+impl<A: Send + 'static> Mailbox<A> {
     /// A mailbox drained by a task of the calling HTTP thread.
     pub(super) fn start() -> Arc<Self> {
         let mailbox =
@@ -39,15 +39,17 @@ impl Mailbox {
         mailbox
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(oneshot::Sender<Answer>, Answer)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(oneshot::Sender<A>, A)>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts an answer into the box, from any thread.
-    pub(super) fn deliver(&self, to: oneshot::Sender<Answer>, answer: Answer) {
+    pub(super) fn deliver(self: &Arc<Self>, to: oneshot::Sender<A>, answer: A) {
         self.lock().push((to, answer));
         if !self.woken.swap(true, Ordering::SeqCst) {
-            self.notify.notify_one();
+            // From a signing thread: once it has signed all that it has in hand.
+            let mailbox = Arc::clone(self);
+            after_batch(move || mailbox.notify.notify_one());
         }
     }
 }
@@ -69,12 +71,11 @@ mod tests {
         let delivering = Arc::clone(&mailbox);
         let thread = std::thread::spawn(move || {
             for (number, sender) in senders.into_iter().enumerate() {
-                let der = number.to_be_bytes().to_vec();
-                delivering.deliver(sender, Answer { der, refusal: None });
+                delivering.deliver(sender, number);
             }
         });
         for (number, receiver) in receivers.into_iter().enumerate() {
-            assert_eq!(receiver.await.unwrap().der, number.to_be_bytes());
+            assert_eq!(receiver.await.unwrap(), number);
         }
         thread.join().unwrap();
     }

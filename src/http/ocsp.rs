@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use actix_web::http::header::{self, HeaderValue, HttpDate};
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use tokio::sync::oneshot;
 
+use super::mailbox::Mailbox;
 use super::problem::Problem;
 use super::{Services, body};
 use crate::ca::registry::is_valid_name;
@@ -109,7 +110,7 @@ async fn post(
     }
 }
 
-/// The store's part, away from this thread. Only what costs is counted against its caller.
+/// The store's part, away from this thread, and the signature. Only what costs is counted against its caller.
 async fn look_up(request: &HttpRequest, outcome: Outcome, services: &web::Data<Services>) -> Result<Answer, Problem> {
     let pending = match outcome {
         Outcome::Now(answer) => return Ok(answer),
@@ -118,12 +119,24 @@ async fn look_up(request: &HttpRequest, outcome: Outcome, services: &web::Data<S
     let caller = services.identify(request)?;
     let _permit = services.limits.admit(&caller.id)?;
     let (sender, receiver) = oneshot::channel::<Answer>();
+    let mailbox = request.app_data::<Arc<Mailbox<Answer>>>().cloned();
+    let respond = Box::new(move |answer| match mailbox {
+        Some(mailbox) => mailbox.deliver(sender, answer),
+        // The client may be gone when the answer comes; it is kept for the next one.
+        None => drop(sender.send(answer)),
+    });
     let responder = Arc::clone(&services.responder);
-    // The client may be gone when the answer comes; it is kept for the next one.
-    let asked = web::block(move || responder.look_up(pending, Box::new(move |answer| drop(sender.send(answer)))));
+    let asked = if pending.needs_store() {
+        Some(web::block(move || responder.look_up(pending, respond)))
+    } else {
+        responder.look_up(pending, respond);
+        None
+    };
     let answer = tokio::time::timeout(ANSWER_TIMEOUT, async {
-        // A pool that is gone drops the work, and with it the sender.
-        drop(asked.await);
+        if let Some(asked) = asked {
+            // A pool that is gone drops the work, and with it the sender.
+            drop(asked.await);
+        }
         receiver.await
     });
     Ok(match answer.await {
@@ -153,21 +166,24 @@ fn cacheable(request: &HttpRequest, answer: &Answer, services: &Services) -> Htt
         Answer::Signed(answer) => answer,
         Answer::Error(what) => return error(StatusCode::OK, *what, services),
     };
-    if !answer.is_shared {
+    let Some(texts) = &answer.http else {
         return signed(StatusCode::OK, services).body(answer.der.clone());
-    }
-    let is_known = request
-        .headers()
-        .get(header::IF_NONE_MATCH)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == answer.etag));
+    };
+    let is_known =
+        request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(|tags| {
+            tags.split(',').any(|tag| tag.trim().trim_start_matches("W/").as_bytes() == texts.etag)
+        });
     let status = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
     let mut response = signed(status, services);
-    response
-        .insert_header((header::ETAG, answer.etag.as_str()))
-        .insert_header(header::LastModified(date(answer.this_update_s)))
-        .insert_header(header::Expires(date(answer.next_update_s)))
-        .insert_header((header::CACHE_CONTROL, cache_control(answer)));
+    let fixed =
+        [(header::ETAG, &texts.etag), (header::LAST_MODIFIED, &texts.last_modified), (header::EXPIRES, &texts.expires)];
+    for (name, text) in fixed {
+        // Shared, not copied; hexadecimal digits and dates are always a header's value.
+        if let Ok(value) = HeaderValue::from_maybe_shared(text.clone()) {
+            response.insert_header((name, value));
+        }
+    }
+    response.insert_header((header::CACHE_CONTROL, cache_control(answer)));
     if is_known { response.finish() } else { response.body(answer.der.clone()) }
 }
 
@@ -175,10 +191,6 @@ fn cache_control(answer: &SignedAnswer) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now_s = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     format!("max-age={},public,no-transform,must-revalidate", answer.max_age_s(now_s))
-}
-
-fn date(seconds: i64) -> HttpDate {
-    (UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))).into()
 }
 
 #[cfg(test)]

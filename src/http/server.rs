@@ -73,7 +73,8 @@ pub fn start(
         App::new()
             .app_data(factory_services.clone())
             .app_data(seconds.clone())
-            .app_data(Mailbox::start())
+            .app_data(Mailbox::<crate::tsa::Answer>::start())
+            .app_data(Mailbox::<crate::ocsp::Answer>::start())
             // Routes are tried in this order: the cheap and the busy first.
             .configure(ocsp::routes)
             .configure(tsa_routes::routes)

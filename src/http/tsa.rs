@@ -80,7 +80,7 @@ async fn respond(
     let query = body::read(request, payload, settings.max_body_bytes, settings.body_timeout_s).await?;
 
     let (sender, receiver) = oneshot::channel::<Answer>();
-    let mailbox = request.app_data::<Arc<Mailbox>>().cloned();
+    let mailbox = request.app_data::<Arc<Mailbox<Answer>>>().cloned();
     let respond = Box::new(move |answer| match mailbox {
         Some(mailbox) => mailbox.deliver(sender, answer),
         // The client may be gone when the answer comes; the record stands all the same.

@@ -26,7 +26,7 @@ pub use custody::{Custody, Finding};
 pub use error::{CallError, KeyError, PinError, SignError, SubmitError};
 pub use event::{EventSink, KeyEvent};
 pub use pool::{
-    Completion, KeyHandle, KeySpec, Lane, LastError, Pool, PoolHealth, PoolState,
+    Completion, KeyHandle, KeySpec, Lane, LastError, Pool, PoolHealth, PoolState, after_batch,
     describe_metrics as describe_pool_metrics,
 };
 pub use settings::{

@@ -357,7 +357,7 @@ impl Walker {
         // What is in memory is older; the next one who asks reads the new one.
         for answer in &answers {
             if let Some(key) = AnswerKey::new(batch.issuer.id, served.id, batch.hash, &answer.serial) {
-                self.responder.cache.remove(&key);
+                self.responder.memory.answers.remove(&key);
             }
         }
         if missing > 0 {

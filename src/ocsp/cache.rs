@@ -6,33 +6,47 @@ use bytes::Bytes;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use crate::clock::http_date;
 use crate::crypto::sha256;
 use crate::store::CertIdHash;
 
 /// The most octets of a serial number that is kept: RFC 5280 §4.1.2.2 allows 20, real ones were seen with 22.
 pub const MAX_SERIAL: usize = 32;
-/// What an entry costs beside its octets: the key, two counters, the place in the table.
-const ENTRY_OVERHEAD: u64 = 256;
+/// What an entry costs beside its octets: the key, the texts for HTTP, counters, the place in the table.
+const ENTRY_OVERHEAD: u64 = 512;
 /// Octets of a usual answer: 300 of its own and the responder's certificate.
 const USUAL_ANSWER: u64 = 1_200;
 
-/// What an answer is found by. Fixed in size, so that a look-up allocates nothing.
+/// A serial number, fixed in size, so that a look-up allocates nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct SerialOctets {
+    len: usize,
+    octets: [u8; MAX_SERIAL],
+}
+
+impl SerialOctets {
+    /// None for a serial number that no certificate here can have.
+    pub(super) fn new(serial: &[u8]) -> Option<Self> {
+        let mut octets = [0; MAX_SERIAL];
+        octets.get_mut(..serial.len())?.copy_from_slice(serial);
+        Some(Self { len: serial.len(), octets })
+    }
+}
+
+/// What an answer is found by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AnswerKey {
     issuer_id: i64,
     responder_id: i64,
     hash: CertIdHash,
-    serial_len: usize,
-    serial: [u8; MAX_SERIAL],
+    serial: SerialOctets,
 }
 
 impl AnswerKey {
     /// The key; None for a serial number that no certificate here can have.
     #[must_use]
     pub fn new(issuer_id: i64, responder_id: i64, hash: CertIdHash, serial: &[u8]) -> Option<Self> {
-        let mut octets = [0; MAX_SERIAL];
-        octets.get_mut(..serial.len())?.copy_from_slice(serial);
-        Some(Self { issuer_id, responder_id, hash, serial_len: serial.len(), serial: octets })
+        Some(Self { issuer_id, responder_id, hash, serial: SerialOctets::new(serial)? })
     }
 }
 
@@ -41,16 +55,35 @@ impl AnswerKey {
 pub struct SignedAnswer {
     /// The OCSPResponse.
     pub der: Bytes,
-    /// The hexadecimal SHA-256 of it, in quotes: its entity tag.
-    pub etag: String,
+    /// What HTTP says of it to caches; None if it is not shared.
+    pub http: Option<HttpTexts>,
     /// thisUpdate and producedAt, in seconds since 1970.
     pub this_update_s: i64,
     /// nextUpdate, in seconds since 1970.
     pub next_update_s: i64,
     /// From when on a newer answer stands ready, in seconds since 1970.
     pub renewed_at_s: i64,
-    /// Whether the next one who asks may get the same octets: there is no nonce in it.
-    pub is_shared: bool,
+}
+
+/// Header values that stay as they are for an answer's life: written once, since writing them took a tenth of a GET.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpTexts {
+    /// The hexadecimal SHA-256 of the answer, in quotes: its entity tag.
+    pub etag: Bytes,
+    /// thisUpdate as HTTP writes dates (RFC 9110 §5.6.7).
+    pub last_modified: Bytes,
+    /// nextUpdate.
+    pub expires: Bytes,
+}
+
+impl HttpTexts {
+    fn new(der: &[u8], this_update_s: i64, next_update_s: i64) -> Self {
+        Self {
+            etag: format!("\"{}\"", hex::encode(sha256(der))).into(),
+            last_modified: http_date(this_update_s).into(),
+            expires: http_date(next_update_s).into(),
+        }
+    }
 }
 
 impl SignedAnswer {
@@ -61,8 +94,8 @@ impl SignedAnswer {
         renewed_at_s: i64,
         is_shared: bool,
     ) -> Self {
-        let etag = format!("\"{}\"", hex::encode(sha256(&der)));
-        Self { der: der.into(), etag, this_update_s, next_update_s, renewed_at_s, is_shared }
+        let http = is_shared.then(|| HttpTexts::new(&der, this_update_s, next_update_s));
+        Self { der: der.into(), http, this_update_s, next_update_s, renewed_at_s }
     }
 
     /// How long a cache may keep it, in seconds: past its renewal, so that the next answer is another, and a quarter of

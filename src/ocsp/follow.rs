@@ -3,13 +3,12 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::ahead::Ahead;
-use super::cache::AnswerKey;
 use super::issuer::ServedIssuer;
 use super::responder::Responder;
-use crate::store::{CertIdHash, ChangeWatch, Store, StoreError};
+use crate::store::{ChangeWatch, Store, StoreError};
 
 /// How often the store is asked whatever it said: a notification that is lost costs no more (design: 300 ms).
 const POLL: Duration = Duration::from_millis(250);
@@ -92,8 +91,11 @@ impl Following {
                 Some(watch) => drop(watch.wait(POLL)),
                 None => std::thread::sleep(POLL),
             }
+            // What changes from here on may be missed by the reading.
+            let reading = Instant::now();
             match self.catch_up() {
                 Ok(()) => {
+                    self.responder.memory.heard(reading);
                     self.heard_at_s.store(now_s(), Ordering::Relaxed);
                     if std::mem::take(&mut was_deaf) {
                         tracing::info!("the store tells of certificates' changes again");
@@ -137,25 +139,17 @@ impl Following {
                 break;
             }
             if changes.len() > MAX_FOLLOWED {
-                issuer.currency.apply_all(number, || self.responder.cache.clear());
+                issuer.currency.apply_all(number, || self.responder.memory.clear());
                 self.ahead.look_through();
                 return Ok(());
             }
         }
         if changes.is_empty() {
             // The number moved and no certificate has it: what had it has a newer one, which the next round brings.
-            issuer.currency.apply_all(number, || self.responder.cache.clear());
+            issuer.currency.apply_all(number, || self.responder.memory.clear());
             return Ok(());
         }
-        issuer.currency.apply(&changes, |serial| {
-            for responder in &issuer.responders {
-                for hash in [CertIdHash::Sha1, CertIdHash::Sha256] {
-                    if let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, serial) {
-                        self.responder.cache.remove(&key);
-                    }
-                }
-            }
-        });
+        issuer.currency.apply(&changes, |serial| self.responder.memory.forget(issuer, serial));
         for (_, serial) in &changes {
             self.ahead.changed(issuer, serial);
         }

@@ -15,12 +15,13 @@ mod get_path;
 mod issuer;
 mod issuer_hashes;
 mod keeper;
+mod memory;
 mod responder;
 mod single;
 mod template;
 
 pub use ahead::Ahead;
-pub use cache::{AnswerCache, AnswerKey, SignedAnswer};
+pub use cache::{AnswerCache, AnswerKey, HttpTexts, SignedAnswer};
 pub use error_response::ErrorResponse;
 pub use follow::Follower;
 pub use get_path::{MAX_GET_PATH_OCTETS, decode_get_path};

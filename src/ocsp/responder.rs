@@ -1,14 +1,15 @@
 //! From a request to an answer: stored octets at once, or the store's word and a signature.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
-use super::cache::{AnswerCache, AnswerKey, SignedAnswer};
-use super::currency::ReadAt;
+use super::cache::{AnswerKey, SignedAnswer};
 use super::issuer::{ServedIssuer, ServedResponder};
 use super::keeper::Keeper;
+use super::memory::Memory;
 use super::{ErrorResponse, FORM, SingleAnswer};
 use crate::asn1::OcspRequest;
 use crate::clock::Clock;
@@ -31,7 +32,7 @@ pub type Respond = Box<dyn FnOnce(Answer) + Send>;
 pub enum Outcome {
     /// This.
     Now(Answer),
-    /// The store must be asked, which waits: hand it to [`Responder::look_up`].
+    /// A signature, and perhaps the store's word before it: hand it to [`Responder::look_up`].
     Later(Pending),
 }
 
@@ -41,6 +42,18 @@ pub struct Pending {
     responder: usize,
     asked: Vec<Asked>,
     nonce: Option<Vec<u8>>,
+    /// What memory knows of those that were asked for; only if it suffices.
+    known: Option<Vec<Option<StatusAndAnswer>>>,
+    /// Whether what is signed came from memory.
+    is_known: bool,
+}
+
+impl Pending {
+    /// Whether [`Responder::look_up`] will wait for the store, which is not for an HTTP thread.
+    #[must_use]
+    pub fn needs_store(&self) -> bool {
+        self.known.is_none()
+    }
 }
 
 /// A certificate that was asked for.
@@ -79,8 +92,9 @@ pub struct Deps {
 pub struct Responder {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) store: Arc<Store>,
-    pub(super) cache: AnswerCache,
-    served: RwLock<Arc<Served>>,
+    pub(super) memory: Memory,
+    /// Read for every request: a lock here would have all HTTP threads write to the same line of memory.
+    served: ArcSwap<Served>,
     keeper: Keeper,
     measures: Measures,
 }
@@ -108,8 +122,8 @@ impl Responder {
             clock: deps.clock,
             keeper: Keeper::start(Arc::clone(&deps.store))?,
             store: deps.store,
-            cache: AnswerCache::new(deps.cache_octets),
-            served: RwLock::default(),
+            memory: Memory::new(deps.cache_octets),
+            served: ArcSwap::default(),
             measures: Measures {
                 stored: outcome("stored"),
                 signed: outcome("signed"),
@@ -131,9 +145,9 @@ impl Responder {
             served.by_name.insert(issuer.name.clone(), Arc::clone(&issuer));
             served.issuers.push(issuer);
         }
-        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(served);
+        self.served.store(Arc::new(served));
         // Settings or a responder's certificate may be others.
-        self.cache.clear();
+        self.memory.clear();
     }
 
     /// The issuers that are answered for.
@@ -148,14 +162,14 @@ impl Responder {
         self.served().by_name.get(name).map(|issuer| issuer.certificate.der().to_vec())
     }
 
-    fn served(&self) -> Arc<Served> {
-        Arc::clone(&self.served.read().unwrap_or_else(PoisonError::into_inner))
+    fn served(&self) -> arc_swap::Guard<Arc<Served>> {
+        self.served.load()
     }
 
     /// Octets of answers in memory.
     #[must_use]
     pub fn cached_octets(&self) -> u64 {
-        self.cache.octets()
+        self.memory.octets()
     }
 
     /// Reads a request, and answers it if what is in memory suffices. `issuer` is the path's; None lets the first CertID
@@ -185,12 +199,12 @@ impl Responder {
             && let Some(hash) = issuer.hashes.matches(one)
             && issuer.hashes.is_usual_form(one, hash)
             && let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, one.serial)
-            && let Some(answer) = self.cache.get(&key)
+            && let Some(answer) = self.memory.answers.get(&key)
             && self.clock.read().is_ok_and(|now| now.unix_us / 1_000_000 < answer.next_update_s)
         {
             return Ok(Outcome::Now(Answer::Signed(answer)));
         }
-        let asked = request
+        let asked: Vec<Asked> = request
             .cert_ids
             .iter()
             .map(|id| {
@@ -199,12 +213,26 @@ impl Responder {
                 Asked { cert_id: id.whole.to_vec(), hash, serial: id.serial.to_vec(), is_usual }
             })
             .collect();
+        // A lone certificate without a nonce may have an answer in the store; every other one is signed anyway.
+        let is_alone = matches!(asked.as_slice(), [one] if one.is_usual) && nonce.is_none();
+        let known = if is_alone { None } else { self.known(issuer, &asked) };
         Ok(Outcome::Later(Pending {
             issuer: Arc::clone(issuer),
             responder: at,
             asked,
             nonce: nonce.map(<[u8]>::to_vec),
+            is_known: known.is_some(),
+            known,
         }))
+    }
+
+    /// What memory knows of these certificates, if it knows all that are ours.
+    fn known(&self, issuer: &ServedIssuer, asked: &[Asked]) -> Option<Vec<Option<StatusAndAnswer>>> {
+        let status = |one: &Asked| match one.hash {
+            None => Some(None),
+            Some(_) => self.memory.status(issuer.id, &one.serial).map(Some),
+        };
+        asked.iter().map(status).collect()
     }
 
     fn counted(&self, answer: Answer) -> Answer {
@@ -220,19 +248,24 @@ impl Responder {
         answer
     }
 
-    /// Asks the store, which waits, and has the answer signed unless a stored one stands; `respond` hears of it exactly
-    /// once. Not for an HTTP thread.
-    pub fn look_up(self: &Arc<Self>, pending: Pending, respond: Respond) {
-        self.measures.cache_bytes.set(octets(self.cache.octets()));
-        self.read_and_sign(pending, READINGS, Caller { respond: Some(respond), responder: Arc::clone(self) });
+    /// Asks the store, if memory does not know, and has the answer signed unless a stored one stands; `respond` hears of it
+    /// exactly once. Not for an HTTP thread if [`Pending::needs_store`].
+    pub fn look_up(self: &Arc<Self>, mut pending: Pending, respond: Respond) {
+        let caller = Caller { respond: Some(respond), responder: Arc::clone(self) };
+        match pending.known.take() {
+            Some(known) => self.sign(pending, known, READINGS, caller),
+            None => {
+                self.measures.cache_bytes.set(octets(self.memory.octets()));
+                self.read_and_sign(pending, READINGS, caller);
+            }
+        }
     }
 
-    fn read_and_sign(self: &Arc<Self>, pending: Pending, readings: usize, caller: Caller) {
-        let issuer = Arc::clone(&pending.issuer);
+    fn read_and_sign(self: &Arc<Self>, mut pending: Pending, readings: usize, caller: Caller) {
+        pending.is_known = false;
+        let issuer = &pending.issuer;
         let Some(responder) = issuer.responders.get(pending.responder) else { return caller.give_up() };
-        // Fail closed: with a clock that is not trusted nothing is signed.
-        let Ok(now) = self.clock.read() else { return caller.give_up() };
-        let now_s = now.unix_us.div_euclid(1_000_000);
+        let Some(now_s) = self.now_s() else { return caller.give_up() };
         let mut read = Vec::with_capacity(pending.asked.len());
         for asked in &pending.asked {
             read.push(match asked.hash {
@@ -247,10 +280,23 @@ impl Responder {
             });
         }
         if let ([asked], [Some(row)], None) = (pending.asked.as_slice(), read.as_slice(), &pending.nonce)
-            && let Some(answer) = self.stored(&issuer, responder, asked, row, now_s)
+            && let Some(answer) = self.stored(issuer, responder, asked, row, now_s)
         {
             return caller.answer(Answer::Signed(answer));
         }
+        self.sign(pending, read, readings, caller);
+    }
+
+    /// Seconds since 1970. Fail closed: with a clock that is not trusted nothing is signed.
+    fn now_s(&self) -> Option<i64> {
+        self.clock.read().ok().map(|now| now.unix_us.div_euclid(1_000_000))
+    }
+
+    /// Has an answer signed that says what was read.
+    fn sign(self: &Arc<Self>, pending: Pending, read: Vec<Option<StatusAndAnswer>>, readings: usize, caller: Caller) {
+        let issuer = Arc::clone(&pending.issuer);
+        let Some(responder) = issuer.responders.get(pending.responder) else { return caller.give_up() };
+        let Some(now_s) = self.now_s() else { return caller.give_up() };
         let (this_update_s, next_update_s) = match issuer.period(responder, now_s) {
             Some(period) => period,
             None => return caller.give_up(),
@@ -319,14 +365,14 @@ impl Responder {
             return None;
         }
         let built = issuer.rebuild(responder, hash, &asked.serial, status, answer)?;
-        let read = ReadAt { issuer_number: row.issuer_change_number, certificate_number: status.change_number };
         let held = issuer.currency.hold();
-        if !held.is_current(&asked.serial, read) {
+        if !held.is_current(&asked.serial, row.read_at()) {
             return None;
         }
+        self.memory.remember(issuer.id, &asked.serial, row);
         let built = Arc::new(built);
         if let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, &asked.serial) {
-            self.cache.insert(key, Arc::clone(&built));
+            self.memory.answers.insert(key, Arc::clone(&built));
         }
         self.measures.stored.increment(1);
         Some(built)
@@ -337,21 +383,24 @@ impl Responder {
         let Signed { issuer, responder, pending, read } = signed;
         let held = issuer.currency.hold();
         for (asked, row) in pending.asked.iter().zip(read.iter()) {
-            if let Some(row) = row {
-                let certificate_number = row.status.map_or(0, |status| status.change_number);
-                let read = ReadAt { issuer_number: row.issuer_change_number, certificate_number };
-                if !held.is_current(&asked.serial, read) {
-                    return None;
+            if row.as_ref().is_some_and(|row| !held.is_current(&asked.serial, row.read_at())) {
+                return None;
+            }
+        }
+        if !pending.is_known {
+            for (asked, row) in pending.asked.iter().zip(read.iter()) {
+                if let Some(row) = row {
+                    self.memory.remember(issuer.id, &asked.serial, row);
                 }
             }
         }
-        if let ([asked], [Some(row)], true) = (pending.asked.as_slice(), *read, answer.is_shared)
+        if let ([asked], [Some(row)], true) = (pending.asked.as_slice(), *read, answer.http.is_some())
             && let (Some(status), Some(hash)) = (row.status, asked.hash)
             && status.state != CertificateState::Intended
             && asked.is_usual
             && let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, &asked.serial)
         {
-            self.cache.insert(key, Arc::clone(answer));
+            self.memory.answers.insert(key, Arc::clone(answer));
             self.keeper.keep(AnswerRow {
                 issuer_id: issuer.id,
                 serial: asked.serial.clone(),

@@ -2,11 +2,13 @@
 //!
 //! `queue` is the state that all share: lanes, seats, phase. `worker` is a signing thread, `station` what it works
 //! at (a session and the keys found in it). `supervisor` watches the threads and the token; what it needs from the
-//! module it has done by an `attempt`, a thread that can be left behind when the module hangs.
+//! module it has done by an `attempt`, a thread that can be left behind when the module hangs. `after` is what completions
+//! put off until a batch is signed.
 //!
 //! The locks: `Shared::state` for the queues, and one slot a seat for the job in hand. A slot may be locked under the
 //! state, never the other way round. No lock is held while the module, a completion or the event sink is called.
 
+mod after;
 mod attempt;
 mod health;
 mod key;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Instant;
 
+pub use after::after_batch;
 pub use health::{LastError, PoolHealth, PoolState};
 pub use key::{KeyHandle, KeySpec};
 pub use measure::describe_metrics;

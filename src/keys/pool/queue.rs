@@ -32,7 +32,7 @@ const BATCH: usize = 16;
 /// the threads' meeting in the module's own locks, cost more than they save.
 const WORTH_WAKING: Duration = Duration::from_millis(1);
 /// From this long a signature on, every job that waits is worth a thread of its own.
-const SLOW_SIGNATURE: Duration = Duration::from_micros(200);
+pub(super) const SLOW_SIGNATURE: Duration = Duration::from_micros(200);
 
 /// Which queue a job waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -140,6 +140,8 @@ impl Supervisor {
             let lost = state.lost;
             wrecks.push((seat, wreck, lost));
         }
+        // What waits for the end of a batch does not wait for a call that hangs.
+        let overdue: Vec<Arc<Seat>> = state.seats.iter().flatten().filter(|seat| seat.is_overdue()).cloned().collect();
         let lost = state.lost;
         // Also where jobs wait behind a call that hangs and is not given up yet.
         let is_work = !state.interactive.is_empty() || !state.bulk.is_empty();
@@ -149,6 +151,9 @@ impl Supervisor {
         drop(state);
         for seat in woken {
             seat.wake.notify_one();
+        }
+        for seat in overdue {
+            seat.do_put_off();
         }
         if wrecks.is_empty() {
             return;
@@ -166,6 +171,7 @@ impl Supervisor {
                 let error = SignError::TimedOut { after_ms: timeout.as_millis() };
                 self.shared.complete(&key, done, Err(error));
             }
+            seat.do_put_off();
             self.tell_lost(seat.name.clone(), lost);
         }
     }

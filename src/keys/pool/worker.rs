@@ -10,8 +10,9 @@ use crate::keys::error::{KeyError, SignError};
 use crate::keys::event::KeyEvent;
 use crate::keys::signer::ChallengeError;
 
+use super::after::{self, PutOff};
 use super::key::Key;
-use super::queue::{Completion, Job, Shared, Work, lock};
+use super::queue::{Completion, Job, SLOW_SIGNATURE, Shared, Work, lock};
 use super::station::Station;
 
 /// A thread's place in the pool, for one epoch.
@@ -21,6 +22,7 @@ pub(super) struct Seat {
     pub(super) name: String,
     pub(super) wake: Condvar,
     slot: Mutex<Slot>,
+    pub(super) put_off: Mutex<PutOff>,
 }
 
 /// What a thread has in hand, where the watchdog can take it away.
@@ -50,7 +52,7 @@ struct GivenUp;
 
 impl Seat {
     pub(super) fn new(place: usize, epoch: u64, name: String) -> Arc<Self> {
-        Arc::new(Self { place, epoch, name, wake: Condvar::new(), slot: Mutex::default() })
+        Arc::new(Self { place, epoch, name, wake: Condvar::new(), slot: Mutex::default(), put_off: Mutex::default() })
     }
 
     /// Takes the next job of the batch in hand and marks it as begun.
@@ -98,6 +100,7 @@ pub(super) fn start(shared: &Arc<Shared>, seat: &Arc<Seat>, station: Station) ->
     std::thread::Builder::new()
         .name(seat.name.clone())
         .spawn(move || {
+            after::sit_down(&seat);
             let mut worker = Worker { shared, seat, station: Some(station) };
             let outcome = match catch_unwind(AssertUnwindSafe(|| worker.work())) {
                 Ok(outcome) => outcome,
@@ -143,12 +146,16 @@ impl Worker {
                     while self.shared.epoch.load(Ordering::Acquire) == self.seat.epoch {
                         let Some((key, message, since)) = self.seat.begin() else { break };
                         self.serve(&key, &message, since)?;
+                        if since.elapsed() > SLOW_SIGNATURE || self.seat.is_overdue() {
+                            self.seat.do_put_off();
+                        }
                     }
                     let rest = self.seat.take_batch();
                     if !rest.is_empty() {
                         let reason = "it was lost while the job waited".into();
                         self.shared.fail(rest, &SignError::TokenLost { reason });
                     }
+                    self.seat.do_put_off();
                 }
             }
         }
@@ -221,6 +228,7 @@ impl Worker {
             self.shared.complete(&key, done, Err(SignError::Panicked));
         }
         self.shared.fail(batch, &SignError::Panicked);
+        self.seat.do_put_off();
         Ok(())
     }
 
