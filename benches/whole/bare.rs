@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{App, HttpResponse, HttpServer, web};
+use futures_util::StreamExt as _;
 
 use super::http::Response;
 use super::server::free_port;
@@ -123,8 +124,7 @@ pub(crate) fn serve_if_asked() {
                 App::new()
                     .app_data(web::Data::new(canned.clone()))
                     // No pattern for the path: matching one costs more than the answer.
-                    .default_service(web::route().guard(guard::Get()).to(got))
-                    .default_service(web::to(posted))
+                    .default_service(web::to(answer))
             })
             .workers(2)
             .bind(("127.0.0.1", port))
@@ -155,10 +155,7 @@ impl Canned {
     }
 }
 
-async fn got(canned: web::Data<Canned>) -> HttpResponse {
-    canned.response()
-}
-
-async fn posted(_body: web::Bytes, canned: web::Data<Canned>) -> HttpResponse {
+async fn answer(mut body: web::Payload, canned: web::Data<Canned>) -> HttpResponse {
+    while body.next().await.is_some() {}
     canned.response()
 }
