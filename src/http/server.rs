@@ -21,6 +21,9 @@ use crate::crypto::sha256;
 
 /// File descriptors kept for the store, the token's module, listeners and the log.
 const RESERVED_DESCRIPTORS: usize = 512;
+/// Threads an HTTP thread may have wait for the store: each holds a connection of the database meanwhile, and more of them
+/// than a database answers at once are in each other's way. What comes beyond waits, as much as `caller_in_flight` lets it.
+const BLOCKING_THREADS: usize = 8;
 /// Connections that the kernel holds for us before they are accepted.
 const BACKLOG: u32 = 4_096;
 
@@ -85,6 +88,7 @@ pub fn start(
             .default_service(web::to(not_found))
     })
     .workers(workers)
+    .worker_max_blocking_threads(BLOCKING_THREADS)
     .max_connections((connections / workers).max(1))
     .backlog(BACKLOG)
     .client_request_timeout(Duration::from_secs(settings.head_timeout_s))

@@ -142,7 +142,7 @@ mod tests {
         memory.heard(Instant::now());
         assert_eq!(memory.status(1, b"a"), Some(row(CertificateState::Good)));
         assert_eq!(memory.status(2, b"a"), None, "another issuer's");
-        std::thread::sleep(FRESH);
+        std::thread::sleep(FRESH + Duration::from_millis(10));
         assert_eq!(memory.status(1, b"a"), None, "the store is silent");
         memory.heard(Instant::now());
         memory.clear();

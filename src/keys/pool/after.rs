@@ -76,7 +76,9 @@ mod tests {
         let done = Arc::new(AtomicU32::new(0));
         let count = |done: &Arc<AtomicU32>| {
             let done = Arc::clone(done);
-            move || drop(done.fetch_add(1, Ordering::SeqCst))
+            move || {
+                done.fetch_add(1, Ordering::SeqCst);
+            }
         };
         after_batch(count(&done));
         assert_eq!(done.load(Ordering::SeqCst), 1, "no signing thread");

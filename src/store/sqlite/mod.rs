@@ -32,8 +32,11 @@ mod embedded {
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept a connection: more than there are in this room.
 const STATEMENTS: usize = 64;
-/// Connections kept for short reads: opening one costs more than a certificate's status does.
-const READERS: usize = 4;
+/// Connections kept for short reads, as many as threads that may wait for them: opening one costs more than a certificate's
+/// status does.
+const READERS: usize = 16;
+/// Pages that a reader keeps for itself, in KiB (SQLite wants it negative).
+const READER_CACHE_KIB: i32 = -1_024;
 /// How long an operator's verb waits for another's lock.
 const OPERATOR_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -63,7 +66,10 @@ impl Shared {
 
     fn reader(&self) -> Result<Connection, StoreError> {
         self.check_in_place()?;
-        connect(&self.path, OpenFlags::empty())
+        let connection = connect(&self.path, OpenFlags::empty())?;
+        // There are several, and what they read is in the system's cache anyway.
+        connection.pragma_update(None, "cache_size", READER_CACHE_KIB).map_err(|error| self.error(error))?;
+        Ok(connection)
     }
 
     /// Reads on a connection that was kept, if there is one, and keeps it for the next.
