@@ -6,6 +6,7 @@
 use libtest_mimic::{Arguments, Trial};
 
 mod api;
+mod ca_agent;
 mod certificates;
 mod cli;
 mod clients;
@@ -18,10 +19,12 @@ mod layers;
 mod ledger;
 mod lifecycle;
 mod ocsp_codec;
+mod ocsp_protocol;
 mod orders;
 mod protocol;
 mod relying;
 mod responder;
+mod status_faults;
 mod store;
 mod support;
 mod tls;
@@ -42,7 +45,10 @@ fn main() -> std::process::ExitCode {
     trials.extend(api::trials());
     trials.extend(issuers::trials());
     trials.extend(orders::trials());
+    trials.extend(ca_agent::trials());
+    trials.extend(ocsp_protocol::trials());
     trials.extend(relying::trials());
+    trials.extend(status_faults::trials());
     trials.extend(responder::trials());
     trials.extend(lifecycle::trials());
     trials.extend(certificates::trials());

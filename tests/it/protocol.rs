@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use noonmark::asn1::{FailureBit, writer};
 use noonmark::crypto::DigestAlgorithm;
 
+use super::support::mutation;
 use super::support::server::{Installation, Server, read_response};
 use super::support::timestamp::{Outcome, Request, outcome, token};
 
@@ -279,18 +280,6 @@ fn bodies(server: &Server) {
 
 /// Changes octets of valid requests and sends them on kept connections: never a panic, never a 5xx, always a TimeStampResp.
 fn mutations(server: &Server) {
-    const COUNT: usize = 100_000;
-    const CONNECTIONS: usize = 16;
-    std::thread::scope(|scope| {
-        for seed in 1..=CONNECTIONS {
-            scope.spawn(move || mutate(server, u64::try_from(seed).unwrap(), COUNT / CONNECTIONS));
-        }
-    });
-    assert!(!server.log().contains("panicked"), "{}", server.log());
-}
-
-fn mutate(server: &Server, seed: u64, count: usize) {
-    const PIPELINED: usize = 50;
     let seeds = [
         Request::over(b"x").to_der(),
         Request { policy: Some("0.4.0.2023.1.1".into()), ..Request::over(b"y") }.to_der(),
@@ -300,72 +289,7 @@ fn mutate(server: &Server, seed: u64, count: usize) {
         }
         .to_der(),
     ];
-    // A small generator with a fixed seed: a failure can be had again.
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed);
-    let mut random = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state >> 11).unwrap() % below
-    };
-    let mut stream = server.connect();
-    let mut answered = 0;
-    while answered < count {
-        let mut batch = Vec::new();
-        for _ in 0..PIPELINED {
-            let mut der = seeds[random(seeds.len())].clone();
-            for _ in 0..=random(3) {
-                match random(4) {
-                    0 => der.truncate(random(der.len() + 1)),
-                    1 => der.insert(random(der.len() + 1), u8::try_from(random(256)).unwrap()),
-                    _ if der.is_empty() => {}
-                    2 => {
-                        let at = random(der.len());
-                        der[at] = u8::try_from(random(256)).unwrap();
-                    }
-                    _ => {
-                        let at = random(der.len());
-                        der[at] ^= 1 << random(8);
-                    }
-                }
-            }
-            let head = format!(
-                "POST /tsa HTTP/1.1\r\nHost: x\r\nContent-Type: {QUERY}\r\nContent-Length: {}\r\n\r\n",
-                der.len()
-            );
-            batch.extend(head.bytes());
-            batch.extend(der);
-        }
-        stream.write_all(&batch).unwrap();
-        for body in read_pipelined(&mut stream, PIPELINED) {
-            outcome(&body);
-        }
-        answered += PIPELINED;
-    }
-}
-
-/// Reads this many responses from a kept connection; each must be 200.
-fn read_pipelined(stream: &mut std::net::TcpStream, count: usize) -> Vec<Vec<u8>> {
-    let mut raw = Vec::new();
-    let mut bodies = Vec::new();
-    let mut chunk = [0; 65_536];
-    while bodies.len() < count {
-        let received = std::io::Read::read(stream, &mut chunk).unwrap();
-        assert!(received > 0, "the server closed a kept connection");
-        raw.extend_from_slice(&chunk[..received]);
-        while let Some(split) = raw.windows(4).position(|window| window == b"\r\n\r\n") {
-            let head = std::str::from_utf8(&raw[..split]).unwrap().to_ascii_lowercase();
-            assert!(head.starts_with("http/1.1 200"), "{head}");
-            let length: usize =
-                head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().trim().parse().unwrap();
-            if raw.len() < split + 4 + length {
-                break;
-            }
-            bodies.push(raw[split + 4..split + 4 + length].to_vec());
-            raw.drain(..split + 4 + length);
-        }
-    }
-    bodies
+    mutation::send_all(server, ("/tsa", QUERY), &seeds, 100_000, |body| drop(outcome(body)));
 }
 
 fn pages(server: &Server) {

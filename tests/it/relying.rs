@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Failed, Trial};
 
 use super::support::agent::{self, Agent};
-use super::support::clients::{installed, programs};
+use super::support::clients::{self, has_module, installed, programs, python, python_program};
 use super::support::openssl_ca;
+use super::support::records;
 use super::support::server::{Installation, Server, free_port, text};
 
 pub fn trials() -> Vec<Trial> {
@@ -19,6 +20,10 @@ pub fn trials() -> Vec<Trial> {
             .with_ignored_flag(lacks(&["nginx", "curl"])),
         Trial::test("relying::nss_vfychain", nss_vfychain).with_ignored_flag(lacks(&["vfychain", "certutil"])),
         Trial::test("relying::jdk_pkix_by_get_and_post", jdk_pkix).with_ignored_flag(lacks(&["java", "javac"])),
+        Trial::test("relying::pyhanko_embeds_the_answers", pyhanko_embeds)
+            .with_ignored_flag(no_openssl || !has_module("pyhanko")),
+        Trial::test("relying::pkilint_finds_nothing", pkilint_finds_nothing)
+            .with_ignored_flag(no_openssl || !has_module("pkilint")),
     ]
 }
 
@@ -197,5 +202,99 @@ fn jdk_pkix() -> Result<(), Failed> {
     for get in [true, false] {
         assert_eq!(ask(get), "revoked SUPERSEDED", "by GET: {get}");
     }
+    Ok(())
+}
+
+/// Embeds the answers in a PDF, validates the PDF without asking anybody, and does not sign with a revoked certificate.
+fn pyhanko_embeds() -> Result<(), Failed> {
+    let port = free_port();
+    let installation = Installation::new(&["--public-url", &format!("http://127.0.0.1:{port}")]);
+    let server = installation.serve_on(port);
+    let _agent = Agent::start(&installation);
+    agent::issue(&installation, "alice", "document-signer", "/C=DE/CN=Alice", &[]);
+    let directory = installation.directory();
+    openssl_ca::openssl(directory, &["x509", "-in", "alice.pem", "-out", "leaf.pem"]);
+    let sign = || {
+        let mut command = Command::new(python());
+        command.arg(programs().join("pyhanko_status.py")).arg(format!("{}/tsa", server.url()));
+        command.args(["alice.key", "leaf.pem", ISSUING, ROOT, "signed.pdf"]).current_dir(directory);
+        for proxy in ["http_proxy", "https_proxy", "all_proxy"] {
+            command.env_remove(proxy).env_remove(proxy.to_ascii_uppercase());
+        }
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        (output.status.success(), text(&output))
+    };
+    let (well, said) = sign();
+    assert!(well && said.contains("answers embedded"), "{said}");
+    let serial = openssl_ca::openssl(directory, &["x509", "-in", "leaf.pem", "-noout", "-serial"]);
+    let serial = serial.trim().trim_start_matches("serial=");
+    installation.run(&["cert", "revoke", "issuing", serial, "--reason", "superseded"]);
+    std::thread::sleep(Duration::from_secs(1));
+    let (well, said) = sign();
+    assert!(!well && said.contains("revoked"), "{said}");
+    Ok(())
+}
+
+/// pkilint's findings above a notice, on every kind of certificate that is issued and every kind of answer that is given.
+fn pkilint_finds_nothing() -> Result<(), Failed> {
+    let installation = Installation::new(&clients::IDENTITY);
+    let server = installation.serve();
+    let _agent = Agent::start(&installation);
+    let directory = installation.directory();
+    let lint = |program: &str, file: &str| {
+        let mut command = Command::new(python());
+        command.arg(python_program(program)).args(["lint", "-s", "WARNING", file]).current_dir(directory);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let said = text(&output);
+        assert!(output.status.success() && said.trim().is_empty(), "{program} {file}: {said}");
+    };
+    for (name, profile, subject, more) in [
+        ("alice", "document-signer", "/C=DE/CN=Alice", &["--name", "email:alice@example.com"][..]),
+        ("web", "tls-server", "/", &["--name", "dns:web.example.com"]),
+        ("unit", "tsu", "/C=DE/O=Example AG/CN=Unit", &[]),
+        ("responder", "ocsp-responder", "/C=DE/O=Example AG/CN=Responder", &[]),
+    ] {
+        agent::issue(&installation, name, profile, subject, more);
+        openssl_ca::openssl(directory, &["x509", "-in", &format!("{name}.pem"), "-out", &format!("{name}-leaf.pem")]);
+        lint("lint_pkix_cert", &format!("{name}-leaf.pem"));
+    }
+    let words = ["issuer", "create", "documents", "--common-name", "Example Documents CA", "--algorithm", "p384"];
+    installation.run(&words);
+    installation.run(&["issuer", "responder", "documents"]);
+    let mut linted = 0;
+    for entry in std::fs::read_dir(directory.join("certificates"))?.flatten() {
+        lint("lint_pkix_cert", &format!("certificates/{}", entry.file_name().to_str().unwrap()));
+        linted += 1;
+    }
+    assert!(linted >= 6, "init's five, and the further issuer's: {linted}");
+    let responder = records::key(&installation, "ocsp-documents-1").certificate_sha256.unwrap();
+    let der = records::store(&installation).certificate_der(&responder)?.unwrap();
+    std::fs::write(directory.join("responder.der"), der)?;
+    openssl_ca::openssl(directory, &["x509", "-inform", "DER", "-in", "responder.der", "-out", "responder.pem"]);
+    lint("lint_pkix_cert", "responder.pem");
+
+    // Good, held, revoked with a reason, revoked without, unknown; with and without a nonce, by either hash.
+    let serial = |name: &str| {
+        let file = format!("{name}-leaf.pem");
+        let told = openssl_ca::openssl(directory, &["x509", "-in", &file, "-noout", "-serial"]);
+        format!("0x{}", told.trim().trim_start_matches("serial="))
+    };
+    installation.run(&["cert", "hold", "issuing", &serial("alice")[2..]]);
+    installation.run(&["cert", "revoke", "issuing", &serial("web")[2..]]);
+    installation.run(&["cert", "revoke", "issuing", &serial("responder")[2..], "--reason", "keyCompromise"]);
+    std::thread::sleep(Duration::from_secs(1));
+    let url = format!("{}/ocsp", server.url());
+    let mut answers = 0;
+    for serial in [serial("unit"), serial("alice"), serial("web"), serial("responder"), "0x4711".to_owned()] {
+        for more in [&["-no_nonce"][..], &[], &["-sha256"]] {
+            // -noverify: what is linted is the form alone, other trials verify.
+            let words = ["ocsp", "-issuer", ISSUING];
+            let rest = ["-serial", &serial, "-url", &url, "-respout", "answer.der", "-noverify"];
+            openssl_ca::openssl(directory, &[&words[..], more, &rest].concat());
+            lint("lint_ocsp_response", "answer.der");
+            answers += 1;
+        }
+    }
+    assert_eq!(answers, 15);
     Ok(())
 }

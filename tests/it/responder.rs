@@ -9,6 +9,7 @@ use libtest_mimic::{Failed, Trial};
 
 use super::support::agent::{self, Agent};
 use super::support::http::Response;
+use super::support::ocsp::{MALFORMED, MEDIA_TYPE, UNAUTHORIZED, status};
 use super::support::openssl_ca;
 use super::support::postgres::{self, Cluster};
 use super::support::server::{Installation, Server};
@@ -74,17 +75,7 @@ fn usual_request(installation: &Installation) -> Vec<u8> {
 }
 
 fn post(server: &Server, request: &[u8]) -> Response {
-    server.post("/ocsp", "application/ocsp-request", request)
-}
-
-/// The outer responseStatus: 0 is successful.
-fn status(response: &Response) -> u8 {
-    assert_eq!(response.header("content-type"), Some("application/ocsp-response"), "{}", response.text());
-    match response.body.as_slice() {
-        [0x30, 3, 0x0a, 1, status] => *status,
-        [0x30, 0x82, _, _, 0x0a, 1, status, ..] | [0x30, 0x81, _, 0x0a, 1, status, ..] => *status,
-        other => panic!("no OCSPResponse: {}", hex::encode(other)),
-    }
+    server.post("/ocsp", MEDIA_TYPE, request)
 }
 
 /// The serial number of the certificate in a file.
@@ -198,18 +189,16 @@ fn request_in_path(request: &[u8]) -> String {
 }
 
 fn what_is_refused() -> Result<(), Failed> {
-    const MALFORMED: u8 = 1;
-    const UNAUTHORIZED: u8 = 6;
     let installation = Installation::software();
     let server = installation.serve();
     let request = usual_request(&installation);
     for (path, media_type, body, code, wanted, what) in [
-        ("/ocsp", "application/ocsp-request", &request[..request.len() - 1], 200, MALFORMED, "cut short"),
-        ("/ocsp", "application/ocsp-request", b"", 200, MALFORMED, "nothing"),
+        ("/ocsp", MEDIA_TYPE, &request[..request.len() - 1], 200, MALFORMED, "cut short"),
+        ("/ocsp", MEDIA_TYPE, b"", 200, MALFORMED, "nothing"),
         ("/ocsp", "application/timestamp-query", &request[..], 415, MALFORMED, "another media type"),
-        ("/ocsp/root", "application/ocsp-request", &request[..], 200, UNAUTHORIZED, "another issuer's path"),
-        ("/ocsp/nobody", "application/ocsp-request", &request[..], 200, UNAUTHORIZED, "no such issuer"),
-        ("/ocsp", "application/ocsp-request", &[0x30; 70_000], 413, MALFORMED, "far too long"),
+        ("/ocsp/root", MEDIA_TYPE, &request[..], 200, UNAUTHORIZED, "another issuer's path"),
+        ("/ocsp/nobody", MEDIA_TYPE, &request[..], 200, UNAUTHORIZED, "no such issuer"),
+        ("/ocsp", MEDIA_TYPE, &[0x30; 70_000], 413, MALFORMED, "far too long"),
     ] {
         let response = server.post(path, media_type, body);
         assert_eq!((response.status, status(&response)), (code, wanted), "{what}");

@@ -5,6 +5,8 @@ pub mod chrony;
 pub mod clients;
 pub mod http;
 pub mod load;
+pub mod mutation;
+pub mod ocsp;
 pub mod openssl_ca;
 pub mod postgres;
 pub mod records;

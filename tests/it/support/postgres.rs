@@ -87,6 +87,15 @@ impl Cluster {
         format!("postgresql://{USER}@127.0.0.1:{}/postgres?sslmode=disable", self.port)
     }
 
+    /// Runs SQL behind everybody's back.
+    pub fn sql(&self, text: &str) {
+        let port = self.port.to_string();
+        let words =
+            ["-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", &port, "-U", USER, "-d", "postgres", "-c", text];
+        let output = command("psql").args(words).output().unwrap();
+        assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
     fn log(&self) -> PathBuf {
         self.home.path().join("log")
     }

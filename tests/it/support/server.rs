@@ -50,6 +50,12 @@ impl Installation {
         installation
     }
 
+    /// The one that was made as `var` in this directory.
+    pub fn found(home: tempfile::TempDir) -> Self {
+        let directory = home.path().join("var");
+        Self { _home: home, directory }
+    }
+
     /// With the keys in SoftHSM.
     pub fn softhsm() -> Self {
         Self::new(&[])

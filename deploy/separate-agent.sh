@@ -1,0 +1,41 @@
+#!/bin/sh
+# Gives the CA's agent a user of its own in an installation on one machine with SQLite: afterwards the server can't read the
+# ca token and its PIN, nor the agent the service token, and neither of them the root's. Run as root, with both stopped.
+#
+#   separate-agent.sh DIR SERVER_USER AGENT_USER GROUP      docs/OPERATIONS.md, "The agent as a user of its own"
+#
+# What both share (the database, noonmark.toml, profiles) belongs to GROUP; both must run with umask 007.
+set -eu
+if [ $# -ne 4 ] || [ ! -f "$1/noonmark.toml" ]; then
+    echo "usage: $0 DIR SERVER_USER AGENT_USER GROUP, DIR with a noonmark.toml" >&2
+    exit 2
+fi
+dir=$1 server=$2 agent=$3 group=$4
+
+chown -R "$server:$group" "$dir"
+chmod -R u+rwX,g+rX,o-rwx "$dir"
+# New files keep the group; the database's companions get the database's mode from SQLite.
+find "$dir" -maxdepth 1 -type d -exec chmod 2770 {} +
+find "$dir" -maxdepth 1 \( -name 'noonmark.db*' -o -name '*.lock' \) -exec chmod 0660 {} +
+
+# give ROLE USER: the PIN, and the token where it is SoftHSM's, are that user's alone.
+give() {
+    for file in "$dir/secrets/$1.pin" "$dir/secrets/$1.so-pin"; do
+        [ ! -e "$file" ] || { chown "$2" "$file" && chmod 0600 "$file"; }
+    done
+    for object in "$dir"/tokens/*/token.object; do
+        if [ -e "$object" ] && grep -qa "noonmark-$1" "$object"; then
+            chown -R "$2" "$(dirname "$object")"
+            chmod -R go-rwx "$(dirname "$object")"
+        fi
+    done
+    # The tier software keeps a directory of encrypted files a role.
+    [ ! -d "$dir/keys/$1" ] || { chown -R "$2" "$dir/keys/$1" && chmod -R go-rwx "$dir/keys/$1"; }
+}
+give root root
+give ca "$agent"
+give service "$server"
+if [ -e "$dir/secrets/database.password" ]; then
+    echo "separate-agent.sh: secrets/database.password stays the server's alone: with PostgreSQL give the agent a" >&2
+    echo "directory of its own by 'noonmark init --join', with [token.ca] and a role of its own in the database" >&2
+fi
