@@ -123,7 +123,7 @@ pub enum SetupError {
     NothingToJoin,
     /// Joining needs the tokens that exist.
     #[error(
-        "--join needs the service token that the other servers use: --use-token service=LABEL:PINFILE (and --tier pkcs11)"
+        "--join needs the token that is used already: --use-token service=LABEL:PINFILE for a further server, ca=LABEL:PINFILE for a ca-agent (and --tier pkcs11)"
     )]
     JoinNeedsToken,
     /// The plan's URL or names.
@@ -399,7 +399,7 @@ fn token_lines(plan: &Plan, staging: &Staging) -> Result<Vec<TokenLines>, SetupE
         let pin = std::path::absolute(pin).map_err(file(Path::new(pin)))?;
         existing.insert(role.to_owned(), (label.to_owned(), pin));
     }
-    if plan.join.is_some() && !existing.contains_key("service") {
+    if plan.join.is_some() && !existing.contains_key("service") && !existing.contains_key("ca") {
         return Err(SetupError::JoinNeedsToken);
     }
     let roles = ROLES.into_iter().filter(|role| plan.join.is_none() || existing.contains_key(*role));

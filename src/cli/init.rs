@@ -16,7 +16,7 @@ use crate::crypto::KeyAlgorithm;
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  noonmark init\n  noonmark init --dir /var/lib/noonmark --public-url https://tsa.example.org --organization 'Example AG' --country DE\n  noonmark init --tier software            no PKCS#11 module at hand: keys in encrypted files\n  noonmark init --database postgresql://noonmark@db/noonmark --database-password-file db.password\n  noonmark init --join --database postgresql://noonmark@db/noonmark    a further server on that database\n\nNothing that exists is ever overwritten."
+    after_help = "Examples:\n  noonmark init\n  noonmark init --dir /var/lib/noonmark --public-url https://tsa.example.org --organization 'Example AG' --country DE\n  noonmark init --tier software            no PKCS#11 module at hand: keys in encrypted files\n  noonmark init --database postgresql://noonmark@db/noonmark --database-password-file db.password\n  noonmark init --join --database postgresql://noonmark@db/noonmark --use-token service=TSA-SERVICE:/etc/noonmark/service.pin\n                                           a further server on that database; with --use-token ca=… a ca-agent's directory\n\nNothing that exists is ever overwritten."
 )]
 pub struct InitArguments {
     /// The URL under which clients reach this service; it stands in certificates

@@ -12,6 +12,7 @@ use noonmark::ca::Certificate;
 use super::lifecycle::certificates_in;
 use super::support::agent::{self, Agent};
 use super::support::clients::installed;
+use super::support::postgres::{self, Cluster};
 use super::support::server::{Installation, Server, program, text};
 use super::support::{ocsp, openssl_ca, records, softhsm};
 
@@ -19,6 +20,8 @@ pub fn trials() -> Vec<Trial> {
     let can_change_user = is_root() && softhsm::module().is_some() && openssl_ca::available();
     vec![
         Trial::test("ca_agent::renews_what_is_due", renews_what_is_due).with_ignored_flag(!installed(&["faketime"])),
+        Trial::test("ca_agent::a_directory_of_its_own", a_directory_of_its_own)
+            .with_ignored_flag(softhsm::module().is_none() || !openssl_ca::available() || !postgres::available()),
         Trial::test("ca_agent::a_user_of_its_own", a_user_of_its_own).with_ignored_flag(!can_change_user),
     ]
 }
@@ -83,6 +86,25 @@ fn renews_what_is_due() -> Result<(), Failed> {
     assert!(records::of_key(&installation, "certificate-renewed", "ocsp-root-1").is_empty());
     assert!(agent.stop());
     assert!(installation.run(&["audit", "verify"]).contains("whole"));
+    Ok(())
+}
+
+/// On PostgreSQL the agent joins with the ca token alone; the server's configuration need not know that token.
+fn a_directory_of_its_own() -> Result<(), Failed> {
+    let cluster = Cluster::start();
+    let installation = Installation::new(&["--database", &cluster.url()]);
+    let ca = format!("ca=noonmark-ca:{}", installation.directory().join("secrets/ca.pin").display());
+    let softhsm = installation.directory().join("softhsm2.conf").display().to_string();
+    let words = ["--join", "--database", &cluster.url(), "--use-token", &ca];
+    let agents = Installation::with_environment(&words, &[("SOFTHSM2_CONF", &softhsm)]);
+    let configured = std::fs::read_to_string(agents.directory().join("noonmark.toml"))?;
+    assert!(configured.contains("[token.ca]") && !configured.contains("[token.service]"), "{configured}");
+    let _server = installation.serve();
+    let _agent = Agent::start(&agents);
+    let pem = agent::issue(&installation, "alice", "document-signer", "/C=DE/CN=Alice", &[]);
+    assert!(std::fs::read_to_string(pem)?.contains("BEGIN CERTIFICATE"));
+    // And no server comes out of it.
+    assert!(agents.refuses_to_serve().contains("token.service"), "no service token there");
     Ok(())
 }
 
