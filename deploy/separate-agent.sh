@@ -12,10 +12,17 @@ if [ $# -ne 4 ] || [ ! -f "$1/noonmark.toml" ]; then
 fi
 dir=$1 server=$2 agent=$3 group=$4
 
+# First closed, then opened where both must look: no secret is the group's for a moment.
+chmod -R go-rwx "$dir"
 chown -R "$server:$group" "$dir"
-chmod -R u+rwX,g+rX,o-rwx "$dir"
+for name in . secrets tokens keys certificates profiles; do
+    [ ! -d "$dir/$name" ] || chmod 0750 "$dir/$name"
+done
+for name in noonmark.toml softhsm2.conf certificates profiles; do
+    [ ! -e "$dir/$name" ] || find "$dir/$name" -type f -exec chmod 0640 {} +
+done
 # New files keep the group; the database's companions get the database's mode from SQLite.
-find "$dir" -maxdepth 1 -type d -exec chmod 2770 {} +
+chmod 2770 "$dir"
 find "$dir" -maxdepth 1 \( -name 'noonmark.db*' -o -name '*.lock' \) -exec chmod 0660 {} +
 
 # give ROLE USER: the PIN, and the token where it is SoftHSM's, are that user's alone.
