@@ -172,6 +172,20 @@ fn a_user_of_its_own() -> Result<(), Failed> {
         assert!(!reads(SERVER, &file) && !reads(AGENT, &file), "{file} is root's");
     }
 
+    // Neither writes what tells the other what to do, nor puts another in its place.
+    for user in [SERVER, AGENT] {
+        for words in [
+            "echo x >> noonmark.toml",
+            "mv noonmark.toml mine.toml",
+            "echo x > profiles/tsu.toml",
+            "mv profiles mine",
+            "echo x >> softhsm2.conf",
+        ] {
+            let mut command = Command::new("sh");
+            command.args(["-c", words]).current_dir(directory).uid(user).gid(GROUP).stderr(Stdio::null());
+            assert!(!command.status()?.success(), "{user} may {words}");
+        }
+    }
     let server = Server::spawn(&mut run_as(SERVER, &installation, &["serve"]), directory, &[]);
     server.wait_until_ready(Duration::from_secs(20));
     let mut command = run_as(AGENT, &installation, &["ca-agent"]);
