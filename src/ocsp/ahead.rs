@@ -14,7 +14,7 @@ use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use super::cache::AnswerKey;
 use super::issuer::{ServedIssuer, ServedResponder};
 use super::responder::Responder;
-use super::{AnswerError, FORM, Prepared};
+use super::{AnswerError, Prepared};
 use crate::keys::{Lane, SubmitError};
 use crate::store::{AnswerRow, CertIdHash, DueRow, StoreError};
 
@@ -119,6 +119,8 @@ struct Batch {
     responder: usize,
     hash: CertIdHash,
     rows: Vec<DueRow>,
+    /// How many of them were handed to the token.
+    asked: usize,
     this_update_s: i64,
     next_update_s: i64,
     signatures: Receiver<(usize, Option<Vec<u8>>)>,
@@ -237,7 +239,7 @@ impl Walker {
                         issuer.id,
                         id,
                         hash,
-                        FORM,
+                        issuer.form(),
                         signed_before_s,
                         now_s,
                         after.as_deref(),
@@ -312,30 +314,40 @@ impl Walker {
         })?;
         let (sender, signatures) = channel();
         let mut full_since: Option<Instant> = None;
+        let mut asked = 0;
         for (at, row) in rows.iter().enumerate() {
-            loop {
-                let prepared = prepare(issuer, served, hash, row, this_update_s, next_update_s)
-                    .map_err(|error| Broken::Later(format!("an answer can't be encoded: {error}")))?;
+            let mut prepared = match prepare(issuer, served, hash, row, this_update_s, next_update_s) {
+                Ok(prepared) => Some(prepared),
+                Err(error) => {
+                    // One row that can't be said must not keep a million others waiting.
+                    let serial = hex::encode(&row.serial);
+                    tracing::error!(%error, issuer = issuer.name, serial, "a certificate's status can't be encoded");
+                    continue;
+                }
+            };
+            asked += 1;
+            while let Some(ready) = prepared.take() {
                 let sender = sender.clone();
                 // The receiver is gone when the batch was given up; there is nobody to tell then.
                 let done = Box::new(move |signature: Result<Vec<u8>, _>| drop(sender.send((at, signature.ok()))));
-                match served.pool.submit(Lane::Bulk, &served.key, prepared.to_be_signed().to_vec(), done) {
-                    Ok(()) => break,
+                match served.pool.submit(Lane::Bulk, &served.key, ready.to_be_signed().to_vec(), done) {
+                    Ok(()) => {}
                     Err(SubmitError::Full) if full_since.get_or_insert_with(Instant::now).elapsed() < PATIENCE => {
                         std::thread::sleep(Duration::from_millis(5));
+                        prepared = Some(ready);
                     }
                     Err(error) => return Err(Broken::Later(error.to_string())),
                 }
             }
         }
-        Ok(Batch { issuer: Arc::clone(issuer), responder, hash, rows, this_update_s, next_update_s, signatures })
+        Ok(Batch { issuer: Arc::clone(issuer), responder, hash, rows, asked, this_update_s, next_update_s, signatures })
     }
 
     /// Collects a batch's signatures and stores the answers; those whose status changed meanwhile fall away there.
     fn finish(&self, batch: Batch) -> Result<(), Broken> {
         let Some(served) = batch.issuer.responders.get(batch.responder) else { return Err(Broken::Stopped) };
         let mut answers = Vec::with_capacity(batch.rows.len());
-        for _ in 0..batch.rows.len() {
+        for _ in 0..batch.asked {
             let Ok((at, signature)) = batch.signatures.recv_timeout(PATIENCE) else { break };
             if let (Some(signature), Some(row)) = (signature, batch.rows.get(at)) {
                 answers.push(AnswerRow {
@@ -346,12 +358,12 @@ impl Walker {
                     change_number: row.status.change_number,
                     this_update_s: batch.this_update_s,
                     next_update_s: batch.next_update_s,
-                    form: FORM,
+                    form: batch.issuer.form(),
                     signature,
                 });
             }
         }
-        let missing = batch.rows.len() - answers.len();
+        let missing = batch.asked - answers.len();
         let stored = self.responder.store.put_answers(&answers)?;
         self.measures.signed.increment(stored);
         // What is in memory is older; the next one who asks reads the new one.

@@ -1,6 +1,7 @@
 //! Hearing of changed certificates: those that this server made, and those of every other process on the same store.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -23,31 +24,41 @@ const SILENCE_S: i64 = 2;
 pub struct Follower {
     stopping: Arc<AtomicBool>,
     heard_at_s: Arc<AtomicI64>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    /// The one that follows, and the one that it asks to look at the catalog, which ends after it.
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Follower {
-    /// Starts it. `catalog_changed` is called, on this thread, about once a second: issuers or responders may be others.
+    /// Starts it. `catalog` is called about once a second: issuers or responders may be others. It has a thread of its own, since
+    /// it may wait for a token, and revocations must not.
     ///
     /// # Errors
     /// No thread from the system.
     pub fn start(
         responder: Arc<Responder>,
         ahead: Arc<Ahead>,
-        catalog: impl FnMut() + Send + 'static,
+        mut catalog: impl FnMut() + Send + 'static,
     ) -> std::io::Result<Arc<Self>> {
+        let (ask, asked) = sync_channel::<()>(1);
+        let looking = std::thread::Builder::new().name("ocsp-catalog".to_owned()).spawn(move || {
+            while asked.recv().is_ok() {
+                catalog();
+            }
+        })?;
         let stopping = Arc::new(AtomicBool::new(false));
         let heard_at_s = Arc::new(AtomicI64::new(now_s()));
         let mut following = Following {
             store: Arc::clone(&responder.store),
             responder,
             ahead,
-            catalog: Box::new(catalog),
+            catalog: ask,
             stopping: Arc::clone(&stopping),
             heard_at_s: Arc::clone(&heard_at_s),
         };
-        let thread = std::thread::Builder::new().name("ocsp-follow".to_owned()).spawn(move || following.run())?;
-        Ok(Arc::new(Self { stopping, heard_at_s, thread: Mutex::new(Some(thread)) }))
+        let thread = std::thread::Builder::new().name("ocsp-follow".to_owned()).spawn(move || {
+            following.run();
+        })?;
+        Ok(Arc::new(Self { stopping, heard_at_s, threads: Mutex::new(vec![thread, looking]) }))
     }
 
     /// Since when the store has not told of changes, in seconds since 1970, if it is silent: a revocation on another
@@ -61,9 +72,10 @@ impl Follower {
     /// Ends the thread.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the thread that follows certificates' changes ended by a panic");
+        for thread in std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner)) {
+            if thread.join().is_err() {
+                tracing::error!("a thread that follows certificates' changes ended by a panic");
+            }
         }
     }
 }
@@ -72,7 +84,7 @@ struct Following {
     store: Arc<Store>,
     responder: Arc<Responder>,
     ahead: Arc<Ahead>,
-    catalog: Box<dyn FnMut() + Send>,
+    catalog: SyncSender<()>,
     stopping: Arc<AtomicBool>,
     heard_at_s: Arc<AtomicI64>,
 }
@@ -109,7 +121,8 @@ impl Following {
             }
             rounds = rounds.wrapping_add(1);
             if !was_deaf && rounds.is_multiple_of(4) {
-                (self.catalog)();
+                // One that is at it already looks again when it is asked next.
+                self.catalog.try_send(()).ok();
             }
         }
     }
@@ -149,7 +162,15 @@ impl Following {
             issuer.currency.apply_all(number, || self.responder.memory.clear());
             return Ok(());
         }
-        issuer.currency.apply(&changes, |serial| self.responder.memory.forget(issuer, serial));
+        // A reload may have given the issuer other responders since: what was kept for these goes as well.
+        issuer.currency.apply(&changes, |serial| {
+            for one in self.responder.issuers().iter().filter(|one| one.id == issuer.id) {
+                self.responder.memory.forget(one, serial);
+            }
+            self.responder.memory.forget(issuer, serial);
+        });
+        let served = self.responder.issuers();
+        let issuer = served.iter().find(|one| one.id == issuer.id).unwrap_or(issuer);
         for (_, serial) in &changes {
             self.ahead.changed(issuer, serial);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cache::SignedAnswer;
 use super::currency::Currency;
-use super::{CertStatus, IssuerHashes, ResponderTemplate, ResponderTemplateError, SingleAnswer};
+use super::{CertStatus, FORM, IssuerHashes, ResponderTemplate, ResponderTemplateError, SingleAnswer};
 use crate::asn1::CertIds;
 use crate::ca::{Certificate, IssuerSettings, NotIssuedAnswer};
 use crate::crypto::SignatureAlgorithm;
@@ -87,6 +87,13 @@ impl ServedIssuer {
             settings,
             currency: Arc::new(Currency::new(row.change_number)),
         }
+    }
+
+    /// The form of the octets that are signed for this issuer now: a stored answer of another one is signed anew. A setting that
+    /// changes what a stored answer says is a part of it.
+    pub(super) fn form(&self) -> i16 {
+        const WITH_ARCHIVE_CUTOFF: i16 = 0x100;
+        if self.settings.archive_cutoff { FORM | WITH_ARCHIVE_CUTOFF } else { FORM }
     }
 
     /// The responder for a client that prefers these algorithms (RFC 6960 §4.4.7.2.1: its first that we have).

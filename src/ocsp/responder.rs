@@ -10,7 +10,7 @@ use super::cache::{AnswerKey, SignedAnswer};
 use super::issuer::{ServedIssuer, ServedResponder};
 use super::keeper::Keeper;
 use super::memory::Memory;
-use super::{ErrorResponse, FORM, SingleAnswer};
+use super::{CertStatus, ErrorResponse, SingleAnswer};
 use crate::asn1::OcspRequest;
 use crate::clock::Clock;
 use crate::keys::Lane;
@@ -68,6 +68,8 @@ struct Asked {
 
 /// A nonce of fewer octets may go unanswered (RFC 9654 §2.1), and a stored answer is then as good.
 const SHORT_NONCE: usize = 16;
+/// How long it is said that a certificate is not known.
+const UNKNOWN_VALIDITY_S: i64 = 300;
 /// How often a status that changes under the signer is read again before the client is told to come back.
 const READINGS: usize = 4;
 
@@ -200,7 +202,9 @@ impl Responder {
             && issuer.hashes.is_usual_form(one, hash)
             && let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, one.serial)
             && let Some(answer) = self.memory.answers.get(&key)
-            && self.clock.read().is_ok_and(|now| now.unix_us / 1_000_000 < answer.next_update_s)
+            && let Some(now_s) = self.now_s()
+            && now_s < answer.next_update_s
+            && !answer.wants_renewal(now_s)
         {
             return Ok(Outcome::Now(Answer::Signed(answer)));
         }
@@ -251,7 +255,7 @@ impl Responder {
     /// Asks the store, if memory does not know, and has the answer signed unless a stored one stands; `respond` hears of it
     /// exactly once. Not for an HTTP thread if [`Pending::needs_store`].
     pub fn look_up(self: &Arc<Self>, mut pending: Pending, respond: Respond) {
-        let caller = Caller { respond: Some(respond), responder: Arc::clone(self) };
+        let caller = Caller { respond: Some(respond), responder: Arc::clone(self), instead: None };
         match pending.known.take() {
             Some(known) => self.sign(pending, known, READINGS, caller),
             None => {
@@ -261,7 +265,7 @@ impl Responder {
         }
     }
 
-    fn read_and_sign(self: &Arc<Self>, mut pending: Pending, readings: usize, caller: Caller) {
+    fn read_and_sign(self: &Arc<Self>, mut pending: Pending, readings: usize, mut caller: Caller) {
         pending.is_known = false;
         let issuer = &pending.issuer;
         let Some(responder) = issuer.responders.get(pending.responder) else { return caller.give_up() };
@@ -282,7 +286,15 @@ impl Responder {
         if let ([asked], [Some(row)], None) = (pending.asked.as_slice(), read.as_slice(), &pending.nonce)
             && let Some(answer) = self.stored(issuer, responder, asked, row, now_s)
         {
-            return caller.answer(Answer::Signed(answer));
+            if now_s < answer.renewed_at_s {
+                self.measures.stored.increment(1);
+                return caller.answer(Answer::Signed(answer));
+            }
+            // A newer one is due; should none come, this one still holds.
+            caller.instead = asked
+                .hash
+                .and_then(|hash| AnswerKey::new(issuer.id, responder.id, hash, &asked.serial))
+                .map(|key| (key, now_s));
         }
         self.sign(pending, read, readings, caller);
     }
@@ -306,15 +318,16 @@ impl Responder {
             .iter()
             .zip(&read)
             .map(|(asked, row)| {
-                issuer.single(
-                    &asked.cert_id,
-                    row.as_ref().and_then(|row| row.status),
-                    row.is_some(),
-                    this_update_s,
-                    next_update_s,
-                )
+                let status = row.as_ref().and_then(|row| row.status);
+                let mut single = issuer.single(&asked.cert_id, status, row.is_some(), this_update_s, next_update_s);
+                if matches!(single.status, CertStatus::Unknown | CertStatus::NotIssued) {
+                    // It may be issued in a moment, and must not be unknown to caches then (TLS BR 4.9.9: 15 minutes).
+                    single.next_update_s = single.next_update_s.min(this_update_s + UNKNOWN_VALIDITY_S);
+                }
+                single
             })
             .collect();
+        let next_update_s = singles.iter().map(|single| single.next_update_s).min().unwrap_or(next_update_s);
         let prepared = match responder.template.prepare(&singles, this_update_s, pending.nonce.as_deref()) {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -361,7 +374,7 @@ impl Responder {
         now_s: i64,
     ) -> Option<Arc<SignedAnswer>> {
         let (status, answer, hash) = (row.status?, row.answer.as_ref()?, asked.hash.filter(|_| asked.is_usual)?);
-        if answer.form != FORM || now_s >= answer.next_update_s || now_s < answer.this_update_s {
+        if answer.form != issuer.form() || now_s >= answer.next_update_s || now_s < answer.this_update_s {
             return None;
         }
         let built = issuer.rebuild(responder, hash, &asked.serial, status, answer)?;
@@ -374,7 +387,6 @@ impl Responder {
         if let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, &asked.serial) {
             self.memory.answers.insert(key, Arc::clone(&built));
         }
-        self.measures.stored.increment(1);
         Some(built)
     }
 
@@ -409,7 +421,7 @@ impl Responder {
                 change_number: status.change_number,
                 this_update_s: answer.this_update_s,
                 next_update_s: answer.next_update_s,
-                form: FORM,
+                form: issuer.form(),
                 signature,
             });
         }
@@ -434,6 +446,8 @@ struct Signed<'a> {
 struct Caller {
     respond: Option<Respond>,
     responder: Arc<Responder>,
+    /// An answer in memory that will do if no newer one can be had, and the time at which it was found to hold.
+    instead: Option<(AnswerKey, i64)>,
 }
 
 impl Caller {
@@ -450,9 +464,15 @@ impl Caller {
 
 impl Drop for Caller {
     fn drop(&mut self) {
-        if let Some(respond) = self.respond.take() {
-            respond(self.responder.counted(Answer::Error(ErrorResponse::TryLater)));
-        }
+        let Some(respond) = self.respond.take() else { return };
+        // One whose status changed meanwhile is not in memory any more.
+        let instead = self.instead.and_then(|(key, now_s)| {
+            self.responder.memory.answers.get(&key).filter(|answer| now_s < answer.next_update_s)
+        });
+        respond(match instead {
+            Some(answer) => self.responder.counted(Answer::Signed(answer)),
+            None => self.responder.counted(Answer::Error(ErrorResponse::TryLater)),
+        });
     }
 }
 

@@ -29,6 +29,10 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("responder::a_restart_signs_nothing_again", a_restart_signs_nothing_again)
             .with_ignored_flag(no_openssl),
         Trial::test("responder::settings_are_followed", settings_are_followed).with_ignored_flag(no_openssl),
+        Trial::test("responder::stored_answers_of_other_settings_are_signed_anew", other_settings)
+            .with_ignored_flag(no_openssl),
+        Trial::test("responder::an_answer_is_renewed_before_its_end", renewed_before_its_end)
+            .with_ignored_flag(no_openssl),
         Trial::test("responder::the_agent_renews_and_is_missed", the_agent_renews_and_is_missed),
     ]
 }
@@ -312,6 +316,58 @@ fn settings_are_followed() -> Result<(), Failed> {
     assert!(said.contains("WARNING: no nonce in response") && said.contains(": good"), "{said}");
     let refused = installation.noonmark(&["issuer", "set", "issuing", "--validity-hours", "241"]);
     assert!(!refused.status.success(), "more than ten days");
+    Ok(())
+}
+
+/// A setting that changes the octets which are signed: what was signed before must not go out with it.
+fn other_settings() -> Result<(), Failed> {
+    let installation = Installation::software();
+    let server = installation.serve();
+    let ask = || openssl(&installation, &server, &["-issuer", ISSUING, "-cert", TSU, "-no_nonce", "-resp_text"]);
+    let began = Instant::now();
+    while metric(&server, "noonmark_ocsp_signed_ahead_total") < 4.0 {
+        assert!(began.elapsed() < Duration::from_secs(10), "four certificates are answered for ahead");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for (setting, is_there) in [("true", true), ("false", false), ("true", true)] {
+        installation.run(&["issuer", "set", "issuing", "--archive-cutoff", setting]);
+        let began = Instant::now();
+        loop {
+            let said = ask();
+            assert!(said.contains("Response verify OK") && said.contains(": good"), "{setting}: {said}");
+            if said.contains("OCSP Archive Cutoff") == is_there {
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(5), "{setting}: {said}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+    Ok(())
+}
+
+/// Also one that nobody signs ahead; and what is not known is said for minutes only.
+fn renewed_before_its_end() -> Result<(), Failed> {
+    let installation = Installation::software();
+    installation.run(&["issuer", "set", "issuing", "--ahead", "none", "--validity-seconds", "12"]);
+    let server = installation.serve();
+    let request = usual_request(&installation);
+    let (first, began) = (post(&server, &request), Instant::now());
+    assert_eq!(status(&first), 0);
+    assert_eq!(post(&server, &request).body, first.body, "from memory");
+    while post(&server, &request).body == first.body {
+        assert!(began.elapsed() < Duration::from_secs(10), "it is not renewed at half of its time");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert!(began.elapsed() > Duration::from_secs(4), "{:?}", began.elapsed());
+    installation.run(&["issuer", "set", "issuing", "--validity-hours", "72"]);
+    let unknown = self::request(&installation, &["-issuer", ISSUING, "-serial", "0x4711", "-no_nonce"]);
+    let path = format!("/ocsp/{}", request_in_path(&unknown));
+    let age = || {
+        let response = server.get(&path);
+        let cache = response.header("cache-control").unwrap_or_default().to_owned();
+        cache.trim_start_matches("max-age=").split(',').next().unwrap().parse::<u32>().unwrap()
+    };
+    assert!((1..=300).contains(&age()), "{}", age());
     Ok(())
 }
 
