@@ -254,7 +254,8 @@ fn describe(issuer: &Issuer, count: u64) -> serde_json::Value {
 }
 
 fn set(desk: &Desk, arguments: &SetArguments) -> Result<(), Failure> {
-    let mut settings = desk.registry.issuer(&arguments.name)?.settings;
+    let issuer = desk.registry.issuer(&arguments.name)?;
+    let mut settings = issuer.settings.clone();
     if let Some(seconds) =
         arguments.validity_seconds.or(arguments.validity_hours.map(|hours| hours.saturating_mul(3_600)))
     {
@@ -279,7 +280,7 @@ fn set(desk: &Desk, arguments: &SetArguments) -> Result<(), Failure> {
     if let Some(archive_cutoff) = arguments.archive_cutoff {
         settings.archive_cutoff = archive_cutoff;
     }
-    desk.registry.change_settings(&arguments.name, settings, &operator::name())?;
+    desk.registry.change_settings(&issuer, settings, &operator::name())?;
     println!(
         "{} is answered for by its new settings; answers that stand keep theirs until they are renewed",
         arguments.name

@@ -19,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("issuers::a_responders_key_is_followed", a_responders_key_is_followed)
             .with_ignored_flag(no_openssl),
         Trial::test("issuers::what_is_refused", what_is_refused).with_ignored_flag(no_openssl),
+        Trial::test("issuers::a_file_is_followed_past_what_is_refused", followed),
     ]
 }
 
@@ -158,5 +159,54 @@ fn what_is_refused() -> Result<(), Failed> {
         assert!(!output.status.success() && text(&output).contains(why), "{words:?}: {}", text(&output));
     }
     assert!(records::events(&installation, "issuer-created").is_empty());
+    Ok(())
+}
+
+/// Rows that can't be are refused before anything is written; a status that may not be taken stands in nobody's way.
+fn followed() -> Result<(), Failed> {
+    let installation = Installation::software();
+    let file = installation.directory().join("rows.csv");
+    let import = |rows: &[&str], more: &[&str]| {
+        let text = format!("serial,not_after,state,reason,revoked_at\n{}\n", rows.join("\n"));
+        std::fs::write(&file, text).unwrap();
+        let words = ["cert", "import", "issuing", file.to_str().unwrap(), "--quiet"];
+        installation.noonmark(&[&words[..], more].concat())
+    };
+    let end = "2036-01-01T00:00:00Z";
+    for (row, reason) in [
+        (format!("01,{end},revoked,removeFromCRL,2026-01-01T00:00:00Z"), "no reason to revoke"),
+        (format!("01,{end},revoked,certificateHold,2026-01-01T00:00:00Z"), "it is held, not revoked"),
+        (format!("01,{end},held,superseded,2026-01-01T00:00:00Z"), "certificateHold as its reason"),
+        (format!("01,{end},good,superseded,"), "has no reason"),
+        (format!("01,{end},revoked,,1969-12-31T23:59:59Z"), "before 1970"),
+    ] {
+        let output = import(&[&row], &[]);
+        assert!(!output.status.success() && text(&output).contains(reason), "{row}: {}", text(&output));
+    }
+    let good = |serial: &str| format!("{serial},{end},good,,");
+    let first: Vec<String> = ["0a", "0b", "0c"].into_iter().map(good).collect();
+    let first: Vec<&str> = first.iter().map(String::as_str).collect();
+    assert!(import(&first, &[]).status.success());
+    let revoked = |serial: &str, reason: &str| format!("{serial},{end},revoked,{reason},2026-06-01T00:00:00Z");
+    let held = format!("0c,{end},held,,2026-05-01T00:00:00Z");
+    let second = [revoked("0a", "unspecified"), good("0b"), held];
+    let second: Vec<&str> = second.iter().map(String::as_str).collect();
+    assert!(import(&second, &["--update"]).status.success());
+    // Good again after revoked is refused; what stands behind it is taken, a hold that became a revocation too.
+    let third = [good("0a"), revoked("0b", "keyCompromise"), revoked("0c", "superseded")];
+    let third: Vec<&str> = third.iter().map(String::as_str).collect();
+    let output = import(&third, &["--update"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output);
+    assert!(said.contains(": 0a: ") && said.contains("1 known certificates"), "{said}");
+    let listed = installation.run(&["cert", "list", "--issuer", "issuing", "--state", "revoked", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed)?;
+    let serials: Vec<&str> = listed.as_array().unwrap().iter().map(|row| row["serial"].as_str().unwrap()).collect();
+    assert_eq!(serials, ["0a", "0b", "0c"]);
+    // The same file again: nothing is new, and what is as it was is no refusal.
+    let again = [revoked("0a", "unspecified"), revoked("0b", "superseded"), revoked("0c", "superseded")];
+    let again: Vec<&str> = again.iter().map(String::as_str).collect();
+    let output = import(&again, &["--update"]);
+    assert!(output.status.success() && text(&output).contains("0 of these changed"), "{}", text(&output));
     Ok(())
 }

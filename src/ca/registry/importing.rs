@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::{IMPORTED, Issuer, MAX_SERIAL, Registry, RegistryError, certificate_row};
 use crate::ca::Certificate;
+use crate::ca::reason::{CERTIFICATE_HOLD, KEY_COMPROMISE, UNSPECIFIED};
 use crate::ca::status::{StatusError, StatusWish};
+use crate::crypto::sha256;
 use crate::store::{CertificateState, Change, RegistryRow, StatusRow};
 
 /// The most octets of an imported subject; real ones have a few hundred.
@@ -45,7 +47,7 @@ pub enum ImportMode {
 }
 
 /// What an import did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportCounts {
     /// Rows that were read.
     pub read: u64,
@@ -53,14 +55,23 @@ pub struct ImportCounts {
     pub new: u64,
     /// Certificates whose status was changed.
     pub changed: u64,
+    /// Known certificates that may not get the status of their row, and stay as they are.
+    pub refused: u64,
+    /// The first of these: serial number and reason.
+    pub refusals: Vec<(String, String)>,
 }
+
+/// Refused rows that are told of by name; the rest are counted.
+const MAX_REFUSALS: usize = 100;
+/// 9999-12-31T23:59:59Z: what GeneralizedTime ends with.
+const LAST_SECOND: i64 = 253_402_300_799;
 
 impl Registry {
     /// Takes certificates and statuses from elsewhere, a batch a transaction. `progress` hears of each batch.
     ///
     /// # Errors
-    /// The issuer, a row, a status that may not become the row's, the store; batches before the one that failed stand, and
-    /// `progress` was told of them.
+    /// The issuer, a row that can't be, the store; batches before the one that failed stand, and `progress` was told of them. A
+    /// status that may not become the row's is no error: it is counted, told of, and the rows behind it are taken.
     pub fn import(
         &self,
         issuer_name: &str,
@@ -87,7 +98,9 @@ impl Registry {
             let recorded = self.record(
                 "certificates-imported",
                 json!({
-                    "issuer": issuer_name, "count": count, "who": who,
+                    "issuer": issuer_name, "count": count, "who": who, "rows_sha256": hex::encode(rows_sha256(&rows)),
+                    "good": in_state(&rows, CertificateState::Good), "held": in_state(&rows, CertificateState::Held),
+                    "revoked": in_state(&rows, CertificateState::Revoked),
                     "first": rows.first().map(|row| hex::encode(&row.serial)),
                     "last": rows.last().map(|row| hex::encode(&row.serial)),
                 }),
@@ -97,7 +110,17 @@ impl Registry {
             counts.new += recorded.certificates_written;
             if recorded.certificates_written < count {
                 for row in &again {
-                    counts.changed += u64::from(self.follow(&issuer, row, now_s, who)?);
+                    match self.follow(&issuer, row, now_s, who) {
+                        Ok(is_changed) => counts.changed += u64::from(is_changed),
+                        // One row must not keep the revocations behind it away.
+                        Err(error @ (RegistryError::Status(_) | RegistryError::Conflict { .. })) => {
+                            counts.refused += 1;
+                            if counts.refusals.len() < MAX_REFUSALS {
+                                counts.refusals.push((hex::encode(&row.serial), error.to_string()));
+                            }
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
             }
             progress(&counts);
@@ -135,12 +158,20 @@ impl Registry {
             (CertificateState::Good, CertificateState::Good) | (CertificateState::Held, CertificateState::Held) => {
                 return Ok(false);
             }
-            // What is revoked takes keyCompromise and an earlier date only; all else of its row is not news.
-            (CertificateState::Revoked, CertificateState::Revoked) if before.reason == after.reason => {
+            // What is revoked takes keyCompromise only; all else of its row is not news.
+            (CertificateState::Revoked, CertificateState::Revoked)
+                if after.reason != Some(KEY_COMPROMISE) || before.reason == after.reason =>
+            {
                 return Ok(false);
             }
-            (_, CertificateState::Revoked) => {
-                StatusWish::Revoke { reason: after.reason, at_s: after.revoked_at_s, invalidity_s: after.invalidity_s }
+            (state, CertificateState::Revoked) => {
+                // A CA's clock may be a little ahead; a hold's date is earlier than that of the revocation that follows it, and
+                // stays: the certificate did not hold in between.
+                let at_s = after.revoked_at_s.map(|date| date.min(now_s));
+                let held_s = before.revoked_at_s.filter(|_| state == CertificateState::Held);
+                let at_s = at_s.filter(|date| held_s.is_none_or(|held| *date <= held));
+                let invalidity_s = after.invalidity_s.map(|date| date.min(at_s.or(held_s).unwrap_or(now_s)));
+                StatusWish::Revoke { reason: after.reason, at_s, invalidity_s }
             }
             (_, CertificateState::Held) => StatusWish::Hold,
             (CertificateState::Held, CertificateState::Good) => StatusWish::Release,
@@ -152,8 +183,63 @@ impl Registry {
     }
 }
 
-fn imported_row(issuer: &Issuer, entry: ImportEntry, now_s: i64, who: &str) -> Result<RegistryRow, RegistryError> {
-    let serial_text = || hex::encode(&entry.serial);
+fn in_state(rows: &[RegistryRow], state: CertificateState) -> usize {
+    rows.iter().filter(|row| row.status.state == state).count()
+}
+
+/// SHA-256 over a line a row: what was imported can be held against the record.
+fn rows_sha256(rows: &[RegistryRow]) -> [u8; 32] {
+    let number = |value: Option<i64>| value.map_or_else(String::new, |value| value.to_string());
+    let lines: String = rows
+        .iter()
+        .map(|row| {
+            format!(
+                "{},{},{},{},{},{},{},{}\n",
+                hex::encode(&row.serial),
+                row.status.state.name(),
+                number(row.status.reason.map(i64::from)),
+                number(row.status.revoked_at_s),
+                number(row.status.invalidity_s),
+                row.not_before_s,
+                row.not_after_s,
+                row.certificate_sha256.map(hex::encode).unwrap_or_default()
+            )
+        })
+        .collect();
+    sha256(lines.as_bytes())
+}
+
+/// CRLReason as a state has it: certificateHold with held and with nothing else (RFC 5280 §5.3.1); unspecified is none.
+fn reason_of(state: CertificateState, reason: Option<u8>) -> Result<Option<u8>, &'static str> {
+    match (state, reason) {
+        (CertificateState::Good | CertificateState::Intended, None) => Ok(None),
+        (CertificateState::Good | CertificateState::Intended, Some(_)) => Err("one that is good has no reason"),
+        (CertificateState::Held, None | Some(CERTIFICATE_HOLD)) => Ok(Some(CERTIFICATE_HOLD)),
+        (CertificateState::Held, Some(_)) => Err("one that is held has certificateHold as its reason"),
+        (CertificateState::Revoked, None | Some(UNSPECIFIED)) => Ok(None),
+        (CertificateState::Revoked, Some(CERTIFICATE_HOLD)) => Err("with certificateHold it is held, not revoked"),
+        (CertificateState::Revoked, Some(reason @ (1..=5 | 9..=10))) => Ok(Some(reason)),
+        (CertificateState::Revoked, Some(_)) => Err("this is no reason to revoke a certificate"),
+    }
+}
+
+fn imported_row(issuer: &Issuer, mut entry: ImportEntry, now_s: i64, who: &str) -> Result<RegistryRow, RegistryError> {
+    let serial = entry.serial.clone();
+    let serial_text = || hex::encode(&serial);
+    let wrong = |what: &str| RegistryError::Conflict { reason: format!("the certificate {}: {what}", serial_text()) };
+    if let Some(certificate) = &entry.certificate {
+        if certificate.serial_number != entry.serial {
+            return Err(wrong("the certificate that comes with it has another serial number"));
+        }
+        // It says so itself, and better.
+        entry.subject = certificate.subject();
+        (entry.not_before_s, entry.not_after_s) = (certificate.not_before_s, certificate.not_after_s);
+    }
+    entry.reason = reason_of(entry.state, entry.reason).map_err(wrong)?;
+    let dates = [Some(entry.not_before_s), Some(entry.not_after_s), entry.revoked_at_s, entry.invalidity_s];
+    if dates.into_iter().flatten().any(|date| !(0..=LAST_SECOND).contains(&date)) {
+        return Err(wrong("a date before 1970 or after 9999"));
+    }
     if entry.serial.is_empty() || entry.serial.len() > MAX_SERIAL {
         return Err(RegistryError::Serial { text: serial_text() });
     }

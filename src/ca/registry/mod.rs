@@ -237,13 +237,18 @@ impl Registry {
         Ok(())
     }
 
-    /// Gives an issuer other settings.
+    /// Gives an issuer, as the caller read it, other settings.
     ///
     /// # Errors
     /// Settings out of bounds, or somebody else changed them first.
-    pub fn change_settings(&self, name: &str, settings: IssuerSettings, who: &str) -> Result<Issuer, RegistryError> {
-        let issuer = self.issuer(name)?;
-        let (before, after) = (issuer.row.settings, settings.checked()?.to_json());
+    pub fn change_settings(
+        &self,
+        issuer: &Issuer,
+        settings: IssuerSettings,
+        who: &str,
+    ) -> Result<Issuer, RegistryError> {
+        let name = issuer.row.name.as_str();
+        let (before, after) = (issuer.row.settings.clone(), settings.checked()?.to_json());
         self.record(
             "issuer-changed",
             json!({ "issuer": name, "before": before, "after": after, "who": who }),

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Issuer, Registry, RegistryError, certificate_row, intended_row};
 use crate::asn1::Oid;
+use crate::ca::CertificateError;
 use crate::ca::builder::{BuildError, IssuerUrls, Unsigned};
 use crate::ca::order::{ISSUE_TASK, IssueOrder, OrderError, OrderOutcome, OrderReport};
 use crate::ca::{Certificate, IssueError, IssueRequest, IssuingProfiles, Subject, fresh_serial};
@@ -56,6 +57,9 @@ pub enum SigningError {
     #[error(transparent)]
     Build(#[from] BuildError),
 }
+
+/// What a key signs before a serial number is taken for it; no structure of anybody's begins so.
+const CHALLENGE: &[u8] = b"noonmark: does this key sign?";
 
 impl Registry {
     /// The issuing profiles as they stand now: an operator's change is followed without a restart.
@@ -172,6 +176,10 @@ impl Registry {
         words: &IssueWords<'_>,
     ) -> Result<Certificate, SigningError> {
         let preview = unsigned.preview()?;
+        // A key that does not sign must not leave a row and a record of every try behind.
+        let challenge = signer.sign(unsigned.algorithm(), CHALLENGE)?;
+        let verified = signer.public_key().verify(unsigned.algorithm(), CHALLENGE, &challenge);
+        verified.map_err(|error| BuildError::ReadBack(CertificateError::Key(error)))?;
         let IssueWords { profile, role, who, task } = *words;
         let now_us = now_s.saturating_mul(1_000_000);
         let period_s = (preview.not_before_s, preview.not_after_s);

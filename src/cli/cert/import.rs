@@ -49,6 +49,10 @@ pub(super) fn run(desk: &Desk, arguments: &ImportArguments) -> Result<(), Failur
         whole.read += counts.read;
         whole.new += counts.new;
         whole.changed += counts.changed;
+        whole.refused += counts.refused;
+        for (serial, reason) in &counts.refusals {
+            eprintln!("{}: {serial}: {reason}", path.display());
+        }
     }
     let seconds = began.elapsed().as_secs_f64();
     if arguments.dry_run {
@@ -59,6 +63,12 @@ pub(super) fn run(desk: &Desk, arguments: &ImportArguments) -> Result<(), Failur
             "{} rows: {} new, {known} known, {} of these changed ({seconds:.1} s)",
             whole.read, whole.new, whole.changed
         );
+    }
+    if whole.refused > 0 {
+        return Err(Failure::new(format!(
+            "{} known certificates may not get the status of their rows and stay as they are; everything else was taken",
+            whole.refused
+        )));
     }
     Ok(())
 }
@@ -84,7 +94,7 @@ fn import_file(desk: &Desk, arguments: &ImportArguments, path: &Path) -> Result<
     bar.set_message(path.display().to_string());
     let rows = entries(format, bar.wrap_read(file)).map(|row| row.map_err(Into::into));
     let mut done = ImportCounts::default();
-    let counted = |counts: &ImportCounts| done = *counts;
+    let counted = |counts: &ImportCounts| done.clone_from(counts);
     let result = if arguments.dry_run {
         desk.registry.check_import(&arguments.issuer, rows, counted)
     } else {

@@ -160,6 +160,10 @@ pub(super) async fn list(request: HttpRequest, services: web::Data<Services>) ->
     let state =
         state.transpose().map_err(|name| bad(&format!("state {name:?} is none of intended, good, held, revoked")))?;
     let ends_before_s = search.ends_before.as_deref().map(|text| time("ends_before", text)).transpose()?;
+    // PostgreSQL has no NUL in a text.
+    if [&search.subject, &search.profile].into_iter().flatten().any(|text| text.contains('\0')) {
+        return Err(bad("a NUL stands in no subject and no profile's name"));
+    }
     let page = ask(&services, move |registry| {
         let issuers = registry.issuers()?;
         let issuer_id =
@@ -350,6 +354,19 @@ pub(super) struct Imported {
     new: u64,
     /// Known certificates whose status was changed.
     changed: u64,
+    /// Known certificates that may not get the status of their row, and stay as they are.
+    refused: u64,
+    /// The first of these.
+    refusals: Vec<RefusedRow>,
+}
+
+/// A row whose status was not taken.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RefusedRow {
+    /// The serial number, hexadecimal.
+    serial: String,
+    /// Why.
+    reason: String,
 }
 
 /// How an import is done.
@@ -378,22 +395,27 @@ pub(super) async fn import(
 ) -> Result<HttpResponse, Problem> {
     let admitted = admit(&request, &services, Action::ChangeCertificates)?;
     let body = read_body(&request, payload, &services, MAX_IMPORT_OCTETS).await?;
-    let rows: Vec<ImportRow> = parse(&body)?;
-    if rows.len() > MAX_IMPORT_ROWS {
-        return Err(Problem::TooLarge { limit_bytes: MAX_IMPORT_OCTETS });
-    }
-    let mut entries = Vec::with_capacity(rows.len());
-    for (at, row) in rows.into_iter().enumerate() {
-        entries.push(entry(row).map_err(|problem| in_row(at, problem))?);
-    }
+    // Megabytes of certificates are not read on a thread that others' requests wait for.
+    let read = web::block(move || read_rows(&body).map(|entries| (entries, body)));
+    let (entries, body) = read.await.map_err(|_| Problem::Unavailable)??;
     let now_s = now_s()?;
     let ImportQuery { update } = query(&request)?;
     write(&request, &services, &admitted, &body, move |registry: &Registry, who| {
         let mode = if update { ImportMode::Update } else { ImportMode::Add };
         let counts = registry.import(&issuer, entries.into_iter().map(Ok), mode, now_s, who, |_| {})?;
-        Reply::new(StatusCode::OK, &Imported { read: counts.read, new: counts.new, changed: counts.changed })
+        let refusals = counts.refusals.into_iter().map(|(serial, reason)| RefusedRow { serial, reason }).collect();
+        let (new, changed, refused) = (counts.new, counts.changed, counts.refused);
+        Reply::new(StatusCode::OK, &Imported { read: counts.read, new, changed, refused, refusals })
     })
     .await
+}
+
+fn read_rows(body: &[u8]) -> Result<Vec<ImportEntry>, Problem> {
+    let rows: Vec<ImportRow> = parse(body)?;
+    if rows.len() > MAX_IMPORT_ROWS {
+        return Err(Problem::TooLarge { limit_bytes: MAX_IMPORT_OCTETS });
+    }
+    rows.into_iter().enumerate().map(|(at, row)| entry(row).map_err(|problem| in_row(at, problem))).collect()
 }
 
 fn in_row(at: usize, problem: Problem) -> Problem {

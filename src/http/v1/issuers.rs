@@ -190,7 +190,8 @@ pub(super) async fn set(
     let body = read_body(&request, payload, &services, MAX_BODY_OCTETS).await?;
     let change: SettingsChange = parse(&body)?;
     write(&request, &services, &admitted, &body, move |registry, who| {
-        let before = registry.issuer(&name)?.settings;
+        let issuer = registry.issuer(&name)?;
+        let before = issuer.settings.clone();
         let settings = IssuerSettings {
             validity_s: change.validity_s.unwrap_or(before.validity_s),
             ahead: change.ahead.unwrap_or(before.ahead),
@@ -198,7 +199,7 @@ pub(super) async fn set(
             not_issued: change.not_issued.unwrap_or(before.not_issued),
             archive_cutoff: change.archive_cutoff.unwrap_or(before.archive_cutoff),
         };
-        Reply::new(StatusCode::OK, &view(&registry.change_settings(&name, settings, who)?))
+        Reply::new(StatusCode::OK, &view(&registry.change_settings(&issuer, settings, who)?))
     })
     .await
 }

@@ -125,6 +125,9 @@ pub(super) async fn order(
     .await
 }
 
+/// Hexadecimal digits of an order's name.
+const ORDER_DIGITS: usize = 32;
+
 /// How an order stands; the certificate, once it is issued.
 #[utoipa::path(get, path = "/v1/orders/{id}", tag = "certificates", security(("api_key" = [])),
     params(("id" = String, Path, description = "The order's name")),
@@ -135,6 +138,9 @@ pub(super) async fn show(
     services: web::Data<Services>,
 ) -> Result<HttpResponse, Problem> {
     let _admitted = admit(&request, &services, Action::See)?;
+    if id.len() != ORDER_DIGITS || !id.bytes().all(|octet| octet.is_ascii_hexdigit()) {
+        return Err(Problem::Missing { detail: "There is no such order.".to_owned() });
+    }
     let found =
         ask(&services, move |registry| registry.order_report(&id)?.map(|report| view(registry, report)).transpose());
     let view = found.await?.ok_or_else(|| Problem::Missing { detail: "There is no such order.".to_owned() })?;
