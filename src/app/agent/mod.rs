@@ -188,11 +188,12 @@ impl Agent {
                 tracing::info!("the ca-agent is at work");
             }
         }
-        self.work_orders()?;
+        // An order that can't be worked on must not let responders' certificates run out.
+        let worked = self.work_orders();
         if looked.is_none_or(|looked| looked.elapsed() > RENEWALS) {
-            self.renew()?;
             *looked = Some(Instant::now());
+            self.renew()?;
         }
-        Ok(true)
+        worked.map(|()| true)
     }
 }

@@ -10,8 +10,8 @@ use crate::ca::registry::{IssueWords, Issuer, RegistryError, read_order};
 use crate::keys::Token;
 use crate::store::{KeyState, StoreError, TaskRow};
 
-/// Orders read at once; the rest comes with the next reading, at once.
-const BATCH: u32 = 64;
+/// Orders read at once: so many may wait for a token that is away without hiding one that can be done.
+const BATCH: u32 = 1_024;
 /// What an issued certificate is, in the table of certificates.
 const ROLE: &str = "issued";
 

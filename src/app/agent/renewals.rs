@@ -11,14 +11,28 @@ use crate::store::{Change, IssuerOrigin, KeyRow, KeyState, StoreError};
 
 impl Agent {
     /// Renews every responder's certificate that is due, of issuers whose key this agent holds.
+    ///
+    /// One that can't be renewed does not keep the others from it; the first reason is told.
     pub(super) fn renew(&self) -> Result<(), AgentError> {
         let now_s = now_s()?;
+        let mut in_the_way = Ok(());
         for issuer in self.registry.issuers()? {
+            if let Err(reason) = self.renew_of(&issuer, now_s)
+                && in_the_way.is_ok()
+            {
+                in_the_way = Err(reason);
+            }
+        }
+        in_the_way
+    }
+
+    fn renew_of(&self, issuer: &Issuer, now_s: i64) -> Result<(), AgentError> {
+        {
             let ca_role = format!("ca:{}", issuer.row.name);
             if issuer.row.origin != IssuerOrigin::Own
                 || self.installation.key_in_state(&ca_role, KeyState::Active).map_err(LifecycleError::from)?.is_none()
             {
-                continue;
+                return Ok(());
             }
             for key in self.installation.store.keys()? {
                 if answers_for(&key, &issuer.row.name)
@@ -30,7 +44,7 @@ impl Agent {
                     let certificate = Certificate::from_der(&der).map_err(LifecycleError::from)?;
                     let half_s = certificate.not_before_s + (certificate.not_after_s - certificate.not_before_s) / 2;
                     if now_s >= half_s {
-                        self.renew_one(&issuer, &key, &certificate)?;
+                        self.renew_one(issuer, &key, &certificate)?;
                     }
                 }
             }

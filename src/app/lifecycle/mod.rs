@@ -379,7 +379,7 @@ impl<'a> Steward<'a> {
         let state = if active.is_some() && !is_responder { KeyState::Successor } else { KeyState::Active };
         let store = &self.installation.store;
         store.put_certificate(&certificate_row(certificate, &row.role))?;
-        store.set_key_certificate(&row.name, &certificate.sha256())?;
+        // The record first: a record of what then did not happen is allowed, the reverse never.
         self.record(
             event,
             json!({
@@ -388,6 +388,7 @@ impl<'a> Steward<'a> {
                 "not_after": units::rfc3339(certificate.not_after_s), "before": row.state.name(), "after": state.name(),
             }),
         )?;
+        store.set_key_certificate(&row.name, &certificate.sha256())?;
         match active.filter(|_| is_responder) {
             None => store.change_key_state(&row.name, KeyState::Pending, state)?,
             Some(former) => {
