@@ -21,7 +21,7 @@ use crate::ca::registry::Registry;
 use crate::clock::{Clock, ClockEvent, ClockStartError, MachineClock};
 use crate::config::{Configuration, ConfigurationError, HttpSection};
 use crate::http::server::StartError;
-use crate::http::{self, ApiKeys, Callers, Limits, Services};
+use crate::http::{self, ApiKeys, Callers, Limits, Services, TlsIdentity};
 use crate::keys::KeyError;
 use crate::ledger::{Event, Ledger, LedgerError};
 use crate::ocsp::{self, Responder};
@@ -143,8 +143,11 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
         system.block_on(async {
             let installation = server.installation();
             let configuration = &installation.configuration;
+            let tls = configuration.http.tls.as_ref();
+            let tls = tls.map(|section| TlsIdentity::read(section, |path| configuration.path(path)));
             let services = http::server::share(Services {
                 settings: configuration.http.clone(),
+                tls: tls.transpose().map_err(StartError::from)?,
                 public_url: configuration.public_url.clone(),
                 authority: Arc::clone(&server.authority),
                 responder: Arc::clone(&server.answering.responder),
@@ -300,7 +303,11 @@ impl Server {
         }
         warn_of_what_needs_a_restart(&before.configuration, &configuration);
         let after = Arc::new(Installation { configuration, store: Arc::clone(&before.store) });
+        let renewed = services.tls.as_ref().map(|tls| tls.read_again()).transpose().map_err(StartError::from)?;
         self.load(&after, Successors::TakeOver)?;
+        if let Some((tls, renewed)) = services.tls.as_ref().zip(renewed) {
+            tls.exchange(renewed);
+        }
         services.set_callers(Callers::new(
             &after.configuration.caller,
             // A proxy is believed by the section that says where to listen, which needs a restart.

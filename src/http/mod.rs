@@ -31,7 +31,7 @@ pub use caller::{Caller, Callers};
 pub use limits::Limits;
 pub use operators::{CheckState, Readiness, ReadyCheck, ReadyReport};
 pub use role::{Role, UnknownRole};
-pub use tls::TlsError;
+pub use tls::{TlsError, TlsIdentity};
 
 use self::problem::Problem;
 use crate::ca::registry::Registry;
@@ -43,6 +43,8 @@ use crate::tsa::Authority;
 pub struct Services {
     /// The `[http]` section.
     pub settings: HttpSection,
+    /// What the server shows of itself, where it speaks TLS.
+    pub tls: Option<Arc<TlsIdentity>>,
     /// The URL that clients use, for pages.
     pub public_url: String,
     /// Timestamps.
@@ -69,6 +71,14 @@ impl Services {
     /// From now on these callers are known.
     pub fn set_callers(&self, callers: Callers) {
         *self.callers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(callers);
+    }
+
+    /// Tells who asks, for limits alone: one that can't be told by what it shows, by its address.
+    fn identify_or_anonymous(&self, request: &HttpRequest) -> Arc<str> {
+        self.identify(request).map_or_else(
+            |_| request.peer_addr().map_or_else(|| "nobody".into(), |peer| format!("address:{}", peer.ip()).into()),
+            |caller| caller.id,
+        )
     }
 
     /// Tells who asks.

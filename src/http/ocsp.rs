@@ -69,10 +69,7 @@ async fn get(request: &HttpRequest, target: Target<'_>, services: &web::Data<Ser
     };
     match services.responder.begin(target.issuer, &query) {
         Outcome::Now(answer) => cacheable(request, &answer, services),
-        later @ Outcome::Later(_) => match look_up(request, later, services).await {
-            Ok(answer) => cacheable(request, &answer, services),
-            Err(problem) => problem.response(),
-        },
+        later @ Outcome::Later(_) => cacheable(request, &look_up(request, later, services).await, services),
     }
 }
 
@@ -99,10 +96,7 @@ async fn post(
     };
     let answer = match services.responder.begin(target.issuer, &query) {
         Outcome::Now(answer) => answer,
-        later @ Outcome::Later(_) => match look_up(request, later, services).await {
-            Ok(answer) => answer,
-            Err(problem) => return problem.response(),
-        },
+        later @ Outcome::Later(_) => look_up(request, later, services).await,
     };
     match answer {
         Answer::Signed(answer) => signed(StatusCode::OK, services).body(answer.der.clone()),
@@ -111,13 +105,16 @@ async fn post(
 }
 
 /// The store's part, away from this thread, and the signature. Only what costs is counted against its caller.
-async fn look_up(request: &HttpRequest, outcome: Outcome, services: &web::Data<Services>) -> Result<Answer, Problem> {
+async fn look_up(request: &HttpRequest, outcome: Outcome, services: &web::Data<Services>) -> Answer {
     let pending = match outcome {
-        Outcome::Now(answer) => return Ok(answer),
+        Outcome::Now(answer) => return answer,
         Outcome::Later(pending) => pending,
     };
-    let caller = services.identify(request)?;
-    let _permit = services.limits.admit(&caller.id)?;
+    // Credentials mean nothing here, wrong ones included: a proxy may send some along.
+    let caller = services.identify_or_anonymous(request);
+    let Ok(_permit) = services.limits.admit(&caller) else {
+        return Answer::Error(ErrorResponse::TryLater);
+    };
     let (sender, receiver) = oneshot::channel::<Answer>();
     let mailbox = request.app_data::<Arc<Mailbox<Answer>>>().cloned();
     let respond = Box::new(move |answer| match mailbox {
@@ -139,10 +136,10 @@ async fn look_up(request: &HttpRequest, outcome: Outcome, services: &web::Data<S
         }
         receiver.await
     });
-    Ok(match answer.await {
+    match answer.await {
         Ok(Ok(answer)) => answer,
         Ok(Err(_)) | Err(_) => Answer::Error(ErrorResponse::TryLater),
-    })
+    }
 }
 
 fn signed(status: StatusCode, services: &Services) -> HttpResponseBuilder {

@@ -100,9 +100,12 @@ pub fn start(
 
     for address in addresses {
         let bind = |source| StartError::Bind { address: *address, source };
-        server = match &settings.tls {
+        server = match settings.tls.as_ref().zip(services.tls.as_ref()) {
             None => server.bind(address).map_err(bind)?,
-            Some(section) => server.bind_rustls_0_23(address, tls::server_config(section, &resolve)?).map_err(bind)?,
+            Some((section, identity)) => {
+                let config = tls::server_config(section, Arc::clone(identity), &resolve)?;
+                server.bind_rustls_0_23(address, config).map_err(bind)?
+            }
         };
     }
     Ok(server.run())

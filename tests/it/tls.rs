@@ -20,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("tls::callers_by_their_certificates", callers).with_ignored_flag(lacks),
         Trial::test("tls::noonmark_timestamp_trusts_what_it_is_told", timestamp).with_ignored_flag(lacks),
         Trial::test("tls::what_is_refused", refused).with_ignored_flag(lacks),
+        Trial::test("tls::a_renewed_certificate", renewed).with_ignored_flag(lacks),
     ]
 }
 
@@ -197,5 +198,41 @@ fn refused() -> Result<(), Failed> {
     ca.write("clients.pem", "no certificate");
     let log = refuses();
     assert!(log.contains("clients.pem") && log.contains("no certificate"), "{log}");
+    Ok(())
+}
+
+/// SIGHUP shows a renewed certificate to whoever connects from then on; one that is not in order changes nothing.
+fn renewed() -> Result<(), Failed> {
+    let ca = OpensslCa::new();
+    let installation = installation(&ca);
+    let server = serve(&installation, &ca);
+    let shown = || {
+        let address = format!("127.0.0.1:{}", server.port);
+        let output = Command::new("openssl")
+            .args(["s_client", "-connect", &address, "-showcerts"])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let der = pem_decode("CERTIFICATE", &String::from_utf8_lossy(&output.stdout)).unwrap().remove(0);
+        Certificate::from_der(&der).unwrap().sha256()
+    };
+    let before = shown();
+    let leaf = ca.issue("server", "/CN=127.0.0.1", SERVER);
+    std::fs::set_permissions(ca.path("server.key"), std::fs::Permissions::from_mode(0o600))?;
+    // The key is the new one's, the certificate still the old one's.
+    server.signal("-HUP");
+    let until = |what: &str, is_so: &dyn Fn() -> bool| {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(began.elapsed() < Duration::from_secs(20), "{what}: {}", server.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    until("the reload fails", &|| server.log().contains("the reload failed"));
+    assert_eq!(shown(), before, "what was shown before is still shown");
+    ca.write("chain.pem", &(leaf + &ca.read("intermediate.pem")));
+    server.signal("-HUP");
+    until("the renewed one is shown", &|| shown() != before);
+    assert!(curl(&ca, &server, "/healthz", &["-f"]).status.success());
     Ok(())
 }
