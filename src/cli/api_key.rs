@@ -31,7 +31,7 @@ pub enum ApiKeyVerb {
 /// Arguments of `api-key create`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  noonmark api-key create alice --role officer > alice.key\n  curl -H \"Authorization: Bearer $(cat alice.key)\" http://127.0.0.1:3161/v1/me\n\nRoles: an officer decides on issuers and certificates; an operator sees all and sets how issuers are answered for;\nan auditor sees all; a client is known by name to timestamping profiles, and sees itself alone.\nThe store keeps the secret's SHA-256 alone: a lost one can't be shown again."
+    after_help = "Example:\n  umask 077; noonmark api-key create alice --role officer > alice.key\n  printf 'Authorization: Bearer %s\\n' \"$(cat alice.key)\" > alice.header\n  curl -H @alice.header http://127.0.0.1:3161/v1/me\n\nRoles: an officer decides on issuers and certificates; an operator sees all and sets how issuers are answered for;\nan auditor sees all; a client is known by name to timestamping profiles, and sees itself alone.\nThe store keeps the secret's SHA-256 alone: a lost one can't be shown again."
 )]
 pub struct CreateArguments {
     /// Its name, which stands in records: a-z, 0-9 and -

@@ -81,6 +81,10 @@ pub enum Verb {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if !matches!(arguments.verb, Verb::Serve(_) | Verb::Up(_) | Verb::CaAgent(_)) {
+        // `noonmark key list | head` ends quietly, as other programs do. What runs on must not end by a reader that leaves.
+        sigpipe::reset();
+    }
     match run(&arguments) {
         Ok(code) => code,
         Err(failure) => {

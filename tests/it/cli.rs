@@ -20,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
     let has = |tool: &str| Command::new(tool).arg("--version").stdout(Stdio::null()).status().is_ok();
     let mut trials = vec![
         Trial::test("cli::help_and_wrong_words", words),
+        Trial::test("cli::a_reader_that_leaves_ends_a_verb_quietly", reader_leaves),
         Trial::test("cli::check_tells_of_each_part", check),
         Trial::test("cli::audit_finds_and_verifies", audit),
         Trial::test("cli::up_and_what_it_says", up).with_ignored_flag(!has("openssl") || !has("curl")),
@@ -41,6 +42,18 @@ pub fn trials() -> Vec<Trial> {
 
 fn noonmark(arguments: &[&str]) -> std::process::Output {
     Command::new(program()).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// `noonmark … | head`: no panic, and the signal that ends other programs too.
+fn reader_leaves() -> Result<(), Failed> {
+    let mut child =
+        Command::new(program()).args(["completions", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    // Gone before anything is written, or with the pipe full: more than a pipe holds is printed.
+    drop(child.stdout.take());
+    let output = child.wait_with_output()?;
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(13), "SIGPIPE: {output:?}");
+    assert!(output.stderr.is_empty(), "{}", text(&output));
+    Ok(())
 }
 
 fn words() -> Result<(), Failed> {
