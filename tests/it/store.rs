@@ -70,6 +70,11 @@ pub fn trials() -> Vec<Trial> {
         Ok(())
     });
     trials.push(cut.with_ignored_flag(!Kind::Postgres.available()));
+    let slow = Trial::test("store::postgres::a_migration_waits_longer_than_a_statement_may_take", || {
+        leases::slow_migration(&Backend::fresh(Kind::Postgres));
+        Ok(())
+    });
+    trials.push(slow.with_ignored_flag(!Kind::Postgres.available()));
     let killed = Trial::test("store::postgres::changes_whose_connection_is_killed", || {
         changes::killed(&Backend::fresh(Kind::Postgres));
         Ok(())

@@ -247,14 +247,18 @@ impl PostgresStore {
     pub(super) fn migrate(&self) -> Result<(), StoreError> {
         self.runtime.block_on(async {
             let mut object = client(&self.pool).await?;
+            // An index over tens of millions of rows takes its time, and so does another server that is making it.
+            object.batch_execute("SET statement_timeout = 0").await.map_err(|error| driver(&error))?;
             // refinery takes no lock of its own, and several servers may start at once. The lock ends with the session
             // at the latest.
             object.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await.map_err(|error| driver(&error))?;
             let raw: &mut Client = &mut object;
             let migrated = embedded::migrations::runner().run_async(raw).await;
             let unlocked = object.execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await;
+            // Back to what every connection of the pool begins with.
+            let bounded = object.batch_execute("RESET statement_timeout").await;
             migrated.map_err(|error| StoreError::Migration { reason: error.to_string() })?;
-            unlocked.map(drop).map_err(|error| driver(&error))
+            unlocked.map(drop).and(bounded).map_err(|error| driver(&error))
         })
     }
 

@@ -28,6 +28,25 @@ pub fn migrations(backend: &Backend) {
     backend.store().ping().unwrap();
 }
 
+/// Another server's migration of a large table holds the lock: longer than the ten seconds that any other statement gets.
+pub fn slow_migration(backend: &Backend) {
+    std::thread::scope(|scope| {
+        // "noonmark" in ASCII, as the store has it.
+        scope.spawn(|| backend.sql("SELECT pg_advisory_lock(x'6e6f6f6e6d61726b'::bigint); SELECT pg_sleep(11)"));
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted \
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        let began = Instant::now();
+        while backend.count(held) == 0 {
+            assert!(began.elapsed() < Duration::from_secs(10), "the lock is not taken");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let began = Instant::now();
+        backend.open().migrate().unwrap();
+        assert!(began.elapsed() > Duration::from_secs(9), "it did wait: {:?}", began.elapsed());
+    });
+    backend.open().ping().unwrap();
+}
+
 pub fn newer_schema(backend: &Backend) {
     let store = backend.store();
     backend.sql(
