@@ -158,10 +158,6 @@ impl<'a> Cursor<'a> {
         self.rest.is_empty()
     }
 
-    pub(crate) fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-
     pub(crate) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }
@@ -237,8 +233,19 @@ pub(crate) fn unsigned_integer(content: &[u8]) -> Result<&[u8], DerError> {
 pub(crate) fn object_identifier(content: &[u8]) -> Result<&[u8], DerError> {
     let ends = content.last().is_some_and(|last| last & 0x80 == 0);
     // A sub-identifier starts where the octet before it ended one; its first octet is not 0x80, which would be padding.
-    let padded = content.first() == Some(&0x80) || content.windows(2).any(|pair| pair[0] & 0x80 == 0 && pair[1] == 0x80);
+    let padded =
+        content.first() == Some(&0x80) || content.windows(2).any(|pair| pair[0] & 0x80 == 0 && pair[1] == 0x80);
     if ends && !padded { Ok(content) } else { Err(DerError::BadObjectIdentifier) }
+}
+
+/// Checks an AlgorithmIdentifier's whole DER: an identifier, and parameters or none.
+pub(crate) fn check_algorithm(whole: &[u8]) -> Result<(), DerError> {
+    let mut fields = Cursor::new(only(whole, tag::SEQUENCE)?);
+    object_identifier(fields.expect(tag::OBJECT_IDENTIFIER)?)?;
+    if !fields.is_empty() {
+        fields.any()?;
+    }
+    fields.finish()
 }
 
 /// An OBJECT IDENTIFIER's content in dotted form, for errors and findings; sub-identifiers above 2^63 show as "big".

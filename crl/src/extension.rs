@@ -95,7 +95,10 @@ mod tests {
         ]
         .concat();
         let read: Vec<_> = Extensions::new(&content).collect::<Result<_, _>>().unwrap();
-        assert_eq!(read[0], Extension { oid: oid::CRL_NUMBER, critical: false, default_written: false, value: &[2, 1, 1] });
+        assert_eq!(
+            read[0],
+            Extension { oid: oid::CRL_NUMBER, critical: false, default_written: false, value: &[2, 1, 1] }
+        );
         assert_eq!((read[1].critical, read[1].default_written), (true, false));
         assert_eq!((read[2].critical, read[2].default_written), (false, true));
         assert_eq!(read[2].dotted_oid(), "2.5.29.28");

@@ -178,9 +178,6 @@ pub(crate) struct TimeEncoder {
     date: [u8; 8],
 }
 
-/// Octets of the longest time: header, 14 digits, Z.
-pub(crate) const MAX_TIME_OCTETS: usize = 17;
-
 impl TimeEncoder {
     pub(crate) fn new() -> Self {
         Self { day: 0, date: *b"19700101" }

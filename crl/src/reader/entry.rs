@@ -68,8 +68,11 @@ impl<'a> Entry<'a> {
             return Err(too_large(at, Field::UserCertificate, serial.len(), MAX_SERIAL_OCTETS));
         }
         let date = fields.any().map_err(der(Field::RevocationDate))?;
-        let revocation_date = Time::read(date.tag, date.content)
-            .map_err(|error| ReadError::Time { at, field: Field::RevocationDate, error })?;
+        let revocation_date = Time::read(date.tag, date.content).map_err(|error| ReadError::Time {
+            at,
+            field: Field::RevocationDate,
+            error,
+        })?;
         let mut entry = Self {
             serial,
             revocation_date,

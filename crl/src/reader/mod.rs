@@ -19,7 +19,9 @@ pub use input::{Input, Slice, Stream};
 
 use std::io::Read;
 
-use crate::der::{DerError, Header as DerHeader, MAX_HEADER_OCTETS, dotted, octets_u64, only, tag, unsigned_integer};
+use crate::der::{
+    DerError, Header as DerHeader, MAX_HEADER_OCTETS, check_algorithm, dotted, octets_u64, only, tag, unsigned_integer,
+};
 use crate::scope::check_name;
 use crate::time::Time;
 
@@ -197,9 +199,11 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
         if self.peek(end)? == Some(tag::INTEGER) {
             let at = self.position;
             let version = self.whole(Field::Version, end, MAX_SMALL_OCTETS)?;
-            let number = only(version, tag::INTEGER)
-                .and_then(unsigned_integer)
-                .map_err(|error| ReadError::Der { at, field: Field::Version, error })?;
+            let number = only(version, tag::INTEGER).and_then(unsigned_integer).map_err(|error| ReadError::Der {
+                at,
+                field: Field::Version,
+                error,
+            })?;
             match number {
                 [1] => self.header.version = Version::V2,
                 // "If present, MUST be v2": a written 0, for v1, is refused as well.
@@ -375,15 +379,7 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
     fn algorithm(&mut self, field: Field, end: u64) -> Result<Vec<u8>, ReadError> {
         let at = self.position;
         let whole = self.whole(field, end, MAX_ALGORITHM_OCTETS)?;
-        let checked = only(whole, tag::SEQUENCE).and_then(|content| {
-            let mut fields = crate::der::Cursor::new(content);
-            crate::der::object_identifier(fields.expect(tag::OBJECT_IDENTIFIER)?)?;
-            if !fields.is_empty() {
-                fields.any()?;
-            }
-            fields.finish()
-        });
-        checked.map_err(|error| ReadError::Der { at, field, error })?;
+        check_algorithm(whole).map_err(|error| ReadError::Der { at, field, error })?;
         Ok(whole.to_vec())
     }
 
@@ -418,3 +414,5 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
     }
 }
 
+#[cfg(test)]
+mod tests;

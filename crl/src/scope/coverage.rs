@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{DistributionPoint, DistributionPointName, GeneralName, IssuingDistributionPoint, OnlyContains, ReasonFlags};
+use super::{
+    DistributionPoint, DistributionPointName, GeneralName, IssuingDistributionPoint, OnlyContains, ReasonFlags,
+};
 
 /// The kind of a certificate, as basicConstraints says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,7 +79,8 @@ pub fn covered_reasons(crl: CrlFacts<'_>, certificate: CertificateFacts<'_>) -> 
         reasons: None,
         crl_issuer: None,
     }];
-    let points = if certificate.distribution_points.is_empty() { &implied[..] } else { certificate.distribution_points };
+    let points =
+        if certificate.distribution_points.is_empty() { &implied[..] } else { certificate.distribution_points };
     let mut covered = Err(OutOfScope::DistributionPoint);
     for point in points {
         match point_reasons(crl.issuer, scope, certificate.issuer, point) {

@@ -186,12 +186,9 @@ mod tests {
     #[test]
     fn reads_as_it_is_written() {
         let uri = IssuingDistributionPoint::from_uri("http://crl.example.com/1.crl").unwrap();
-        for only_contains in [
-            OnlyContains::UserAndCaCerts,
-            OnlyContains::UserCerts,
-            OnlyContains::CaCerts,
-            OnlyContains::AttributeCerts,
-        ] {
+        for only_contains in
+            [OnlyContains::UserAndCaCerts, OnlyContains::UserCerts, OnlyContains::CaCerts, OnlyContains::AttributeCerts]
+        {
             let reasons = ReasonFlags::of(&[ReasonCode::KeyCompromise]);
             let all = IssuingDistributionPoint {
                 only_contains,
