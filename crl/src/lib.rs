@@ -7,6 +7,7 @@
 mod builder;
 mod der;
 mod extension;
+mod index;
 mod number;
 mod reader;
 mod reason;
@@ -21,6 +22,7 @@ pub use builder::{
 };
 pub use der::DerError;
 pub use extension::{Extension, Extensions};
+pub use index::{Index, IndexBuilder, IndexError, IndexedEntry, IssuerNumber};
 pub use number::{CrlNumber, CrlNumberError};
 pub use reader::*;
 pub use reason::{ReasonCode, ReasonCodeError};

@@ -1,0 +1,181 @@
+//! Builds an index in one pass over a CRL's entries.
+
+use std::collections::HashMap;
+
+use super::record::{INLINE_OCTETS, Record, hash};
+use super::{Index, IndexError};
+use crate::ReasonCode;
+use crate::reader::{Crl, Entry, Input, Reader};
+
+/// Octets of all issuers' names in one index: a table of thousands of names takes about a megabyte.
+pub(super) const MAX_ISSUERS_OCTETS: usize = 64 * 1024 * 1024;
+
+/// Records a bucket, on average, at most.
+const RECORDS_A_BUCKET: usize = 2;
+
+/// Takes entries one by one.
+pub struct IndexBuilder {
+    records: Vec<Record>,
+    overflow: Vec<u8>,
+    issuers: Vec<Vec<u8>>,
+    issuers_octets: usize,
+    numbers: HashMap<Vec<u8>, u16>,
+}
+
+impl IndexBuilder {
+    /// An index of a CRL of this issuer, the Name's DER.
+    #[must_use]
+    pub fn new(issuer: &[u8]) -> Self {
+        Self {
+            records: Vec::new(),
+            overflow: Vec::new(),
+            issuers: vec![issuer.to_vec()],
+            issuers_octets: issuer.len(),
+            numbers: HashMap::from([(issuer.to_vec(), 0)]),
+        }
+    }
+
+    /// Adds an entry.
+    ///
+    /// # Errors
+    /// More issuers or octets than an index holds.
+    #[inline]
+    pub fn push(&mut self, entry: &Entry<'_>) -> Result<(), IndexError> {
+        let issuer = match entry.certificate_issuer {
+            None => 0,
+            Some(name) => self.issuer(name)?,
+        };
+        let invalidity_s = entry.invalidity_date.map(|date| date.seconds);
+        let mut record = Record::new(issuer, entry.revocation_date.seconds, entry.reason_number, invalidity_s);
+        let octets = entry.serial.len();
+        // Unwrap safety: the reader takes serials of 40 octets at most.
+        record.serial_octets = u8::try_from(octets).unwrap();
+        if octets <= INLINE_OCTETS {
+            record.serial[..octets].copy_from_slice(entry.serial);
+        } else {
+            let start = u32::try_from(self.overflow.len()).map_err(|_| IndexError::TooLarge)?;
+            record.serial[..4].copy_from_slice(&start.to_le_bytes());
+            self.overflow.extend_from_slice(entry.serial);
+        }
+        self.records.push(record);
+        Ok(())
+    }
+
+    fn issuer(&mut self, name: &[u8]) -> Result<u16, IndexError> {
+        if let Some(number) = self.numbers.get(name) {
+            return Ok(*number);
+        }
+        let number = u16::try_from(self.issuers.len()).map_err(|_| IndexError::TooManyIssuers)?;
+        self.issuers_octets += name.len();
+        if self.issuers_octets > MAX_ISSUERS_OCTETS {
+            return Err(IndexError::TooManyIssuers);
+        }
+        self.issuers.push(name.to_vec());
+        self.numbers.insert(name.to_vec(), number);
+        Ok(number)
+    }
+
+    /// All entries are there. Of several with one serial, the first stays that is not removeFromCRL: revoked is the safe answer.
+    ///
+    /// # Errors
+    /// More entries than an index holds.
+    pub fn finish(self) -> Result<Index, IndexError> {
+        let Self { records, overflow, issuers, .. } = self;
+        u32::try_from(records.len()).map_err(|_| IndexError::TooLarge)?;
+        let bucket_bits = bucket_bits(records.len());
+        let bucket_of: Vec<u32> =
+            records.iter().map(|record| bucket(hash(record.issuer, record.serial(&overflow)), bucket_bits)).collect();
+        let mut ends = vec![0_u32; buckets(bucket_bits) + 1];
+        for bucket in &bucket_of {
+            ends[place(*bucket) + 1] += 1;
+        }
+        let mut sum = 0;
+        for end in &mut ends {
+            sum += *end;
+            *end = sum;
+        }
+        // `ends[bucket]` is where the bucket starts, and moves to its end as records are laid down.
+        let mut sorted = vec![Record::ZERO; records.len()];
+        for (record, bucket) in records.iter().zip(&bucket_of) {
+            let next = &mut ends[place(*bucket)];
+            sorted[place(*next)] = *record;
+            *next += 1;
+        }
+        drop((records, bucket_of));
+        let mut index = Index { bucket_bits, starts: Vec::new(), records: sorted, overflow, issuers, duplicates: 0 };
+        index.order_buckets(ends);
+        Ok(index)
+    }
+}
+
+impl Index {
+    /// Reads a CRL to its end into an index.
+    ///
+    /// # Errors
+    /// The CRL can't be read, or has more than an index holds.
+    pub fn from_crl<I: Input, S: FnMut(&[u8])>(mut reader: Reader<I, S>) -> Result<(Self, Crl), IndexError> {
+        let mut builder = IndexBuilder::new(&reader.header().issuer);
+        while let Some(entry) = reader.next_entry()? {
+            builder.push(&entry)?;
+        }
+        let crl = reader.finish()?;
+        Ok((builder.finish()?, crl))
+    }
+
+    /// Orders each bucket and drops duplicates. `ends` has each bucket's end, and one more.
+    fn order_buckets(&mut self, mut ends: Vec<u32>) {
+        let overflow = &self.overflow;
+        let key = |one: &Record, two: &Record| one.compare(two.issuer, two.serial(overflow), overflow);
+        let removes = |record: &Record| record.reason_number() == Some(ReasonCode::RemoveFromCrl.number());
+        let (mut start, mut kept) = (0, 0);
+        for end in &mut ends {
+            let bucket = start..place(*end);
+            start = bucket.end;
+            if bucket.len() > 1 {
+                // Stable: among equals the first stays first.
+                self.records[bucket.clone()]
+                    .sort_by(|one, two| key(one, two).then_with(|| removes(one).cmp(&removes(two))));
+            }
+            let first = kept;
+            for place in bucket {
+                if kept > first && key(&self.records[kept - 1], &self.records[place]).is_eq() {
+                    self.duplicates += 1;
+                } else {
+                    self.records[kept] = self.records[place];
+                    kept += 1;
+                }
+            }
+            // Unwrap safety: no more than there were, which `finish` counted.
+            *end = u32::try_from(kept).unwrap();
+        }
+        self.records.truncate(kept);
+        // The last of `ends` was one more bucket, empty: with a 0 in front, starts are ends moved by one.
+        ends.pop();
+        ends.insert(0, 0);
+        self.starts = ends;
+    }
+}
+
+/// Bits that choose among buckets, for so many records: at least one.
+pub(super) fn bucket_bits(records: usize) -> u32 {
+    let buckets = records.div_ceil(RECORDS_A_BUCKET).max(2);
+    buckets.next_power_of_two().trailing_zeros()
+}
+
+pub(super) fn buckets(bucket_bits: u32) -> usize {
+    1 << bucket_bits
+}
+
+/// A hash's bucket: its top bits.
+#[inline]
+pub(super) fn bucket(hash: u64, bucket_bits: u32) -> u32 {
+    // Unwrap safety: records are counted in 32 bits, so buckets take at most 31.
+    u32::try_from(hash >> (64 - bucket_bits)).unwrap()
+}
+
+/// A place in a table.
+#[inline]
+pub(super) fn place(number: u32) -> usize {
+    // Unwrap safety: tables of that size exist only where pointers have 32 bits.
+    usize::try_from(number).unwrap()
+}
