@@ -5,9 +5,11 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod delta;
 mod der;
 mod extension;
 mod index;
+pub mod lint;
 mod number;
 mod reader;
 mod reason;
@@ -20,6 +22,7 @@ pub use builder::{
     BuildError, CrlFields, EncodedEntries, EntryFields, EntrySource, EntrySpool, SpooledEntries, TbsCertList,
     WalkedEntries, walk,
 };
+pub use delta::{DeltaMismatch, Overlay, check_delta};
 pub use der::DerError;
 pub use extension::{Extension, Extensions};
 pub use index::{Index, IndexBuilder, IndexError, IndexedEntry, IssuerNumber};

@@ -1,4 +1,4 @@
-//! A CA's fields for unit tests, with fixed dates.
+//! A CA's fields, and CRLs in parts that a test may spoil, with fixed dates.
 
 use crate::der::{tag, value};
 use crate::{CrlFields, CrlNumber, EntryFields, TbsCertList, walk};
@@ -34,4 +34,69 @@ pub(crate) fn build(fields: &CrlFields, entries: &[EntryFields<'_>]) -> Vec<u8> 
     let mut tbs = TbsCertList::new(fields, walk(entries).unwrap()).unwrap();
     tbs.write_certificate_list(&[0xa5; 64], &mut out).unwrap();
     out
+}
+
+/// A CRL in parts, each a whole DER value, so that a test may spoil one.
+pub(crate) struct Parts {
+    pub(crate) version: Vec<u8>,
+    pub(crate) algorithm: Vec<u8>,
+    pub(crate) issuer: Vec<u8>,
+    pub(crate) this_update: Vec<u8>,
+    pub(crate) next_update: Vec<u8>,
+    pub(crate) revoked: Vec<u8>,
+    pub(crate) extensions: Vec<u8>,
+    pub(crate) outer_algorithm: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
+}
+
+impl Parts {
+    pub(crate) fn new() -> Self {
+        Self {
+            version: vec![2, 1, 1],
+            algorithm: ALGORITHM.to_vec(),
+            issuer: name("CA"),
+            this_update: value(tag::UTC_TIME, b"240101000000Z"),
+            next_update: value(tag::UTC_TIME, b"240108000000Z"),
+            revoked: value(tag::SEQUENCE, &entry(&[])),
+            extensions: extensions(&[extension(20, None, &[2, 1, 1])]),
+            outer_algorithm: ALGORITHM.to_vec(),
+            signature: vec![3, 2, 0, 0xa5],
+        }
+    }
+
+    pub(crate) fn der(&self) -> Vec<u8> {
+        let tbs = [
+            &self.version[..],
+            &self.algorithm,
+            &self.issuer,
+            &self.this_update,
+            &self.next_update,
+            &self.revoked,
+            &self.extensions,
+        ]
+        .concat();
+        let tbs = value(tag::SEQUENCE, &tbs);
+        value(tag::SEQUENCE, &[&tbs[..], &self.outer_algorithm, &self.signature].concat())
+    }
+}
+
+/// An entry of serial 1 with these extensions.
+pub(crate) fn entry(extensions: &[Vec<u8>]) -> Vec<u8> {
+    let mut content = [&[2, 1, 1][..], &value(tag::UTC_TIME, b"231231000000Z")].concat();
+    if !extensions.is_empty() {
+        content.extend(value(tag::SEQUENCE, &extensions.concat()));
+    }
+    value(tag::SEQUENCE, &content)
+}
+
+/// An extension 2.5.29.`last`.
+pub(crate) fn extension(last: u8, critical: Option<u8>, extension_value: &[u8]) -> Vec<u8> {
+    let critical = critical.map(|octet| vec![1, 1, octet]).unwrap_or_default();
+    let octets = value(tag::OCTET_STRING, extension_value);
+    value(tag::SEQUENCE, &[&[6, 3, 0x55, 0x1d, last][..], &critical, &octets].concat())
+}
+
+/// crlExtensions of these.
+pub(crate) fn extensions(all: &[Vec<u8>]) -> Vec<u8> {
+    value(tag::CONTEXT_0_CONSTRUCTED, &value(tag::SEQUENCE, &all.concat()))
 }

@@ -3,52 +3,14 @@
 use super::*;
 use crate::der::value;
 use crate::scope::{IssuingDistributionPoint, ScopeError};
-use crate::test_support::{ALGORITHM, build, fields, name};
+use crate::test_support::{Parts, build, entry, extension, extensions, fields, name};
 use crate::{CrlNumberError, EntryFields, ReasonCode, TimeError, TimeForm};
 
-/// A CRL in parts, each a whole DER value, so that a test may spoil one.
-struct Parts {
-    version: Vec<u8>,
-    algorithm: Vec<u8>,
-    issuer: Vec<u8>,
-    this_update: Vec<u8>,
-    next_update: Vec<u8>,
-    revoked: Vec<u8>,
-    extensions: Vec<u8>,
-    outer_algorithm: Vec<u8>,
-    signature: Vec<u8>,
+trait ReadParts {
+    fn read(&self) -> Result<Crl, ReadError>;
 }
 
-impl Parts {
-    fn new() -> Self {
-        Self {
-            version: vec![2, 1, 1],
-            algorithm: ALGORITHM.to_vec(),
-            issuer: name("CA"),
-            this_update: value(tag::UTC_TIME, b"240101000000Z"),
-            next_update: value(tag::UTC_TIME, b"240108000000Z"),
-            revoked: value(tag::SEQUENCE, &entry(&[])),
-            extensions: extensions(&[extension(20, None, &[2, 1, 1])]),
-            outer_algorithm: ALGORITHM.to_vec(),
-            signature: vec![3, 2, 0, 0xa5],
-        }
-    }
-
-    fn der(&self) -> Vec<u8> {
-        let tbs = [
-            &self.version[..],
-            &self.algorithm,
-            &self.issuer,
-            &self.this_update,
-            &self.next_update,
-            &self.revoked,
-            &self.extensions,
-        ]
-        .concat();
-        let tbs = value(tag::SEQUENCE, &tbs);
-        value(tag::SEQUENCE, &[&tbs[..], &self.outer_algorithm, &self.signature].concat())
-    }
-
+impl ReadParts for Parts {
     fn read(&self) -> Result<Crl, ReadError> {
         read(&self.der())
     }
@@ -58,26 +20,6 @@ fn with(change: impl FnOnce(&mut Parts)) -> ReadError {
     let mut parts = Parts::new();
     change(&mut parts);
     parts.read().expect_err("refused")
-}
-
-/// An entry of serial 1 with these extensions.
-fn entry(extensions: &[Vec<u8>]) -> Vec<u8> {
-    let mut content = [&[2, 1, 1][..], &value(tag::UTC_TIME, b"231231000000Z")].concat();
-    if !extensions.is_empty() {
-        content.extend(value(tag::SEQUENCE, &extensions.concat()));
-    }
-    value(tag::SEQUENCE, &content)
-}
-
-/// An extension 2.5.29.`last`.
-fn extension(last: u8, critical: Option<u8>, extension_value: &[u8]) -> Vec<u8> {
-    let critical = critical.map(|octet| vec![1, 1, octet]).unwrap_or_default();
-    let octets = value(tag::OCTET_STRING, extension_value);
-    value(tag::SEQUENCE, &[&[6, 3, 0x55, 0x1d, last][..], &critical, &octets].concat())
-}
-
-fn extensions(all: &[Vec<u8>]) -> Vec<u8> {
-    value(tag::CONTEXT_0_CONSTRUCTED, &value(tag::SEQUENCE, &all.concat()))
 }
 
 /// Reads octets by both ways, which must agree, the stream an octet at a time.
