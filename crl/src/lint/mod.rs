@@ -17,6 +17,7 @@ mod next_update;
 mod reason_code;
 mod remove_from_crl;
 mod revocation_date;
+mod revoked_certificates;
 mod serial_number;
 mod structure;
 mod time_form;
@@ -141,6 +142,7 @@ fn rules() -> Vec<Box<dyn Rule>> {
         Box::new(freshest_crl::FreshestCrl),
         Box::new(unknown_critical::UnknownCritical),
         Box::new(default_written::DefaultWritten),
+        Box::new(revoked_certificates::RevokedCertificates),
         Box::new(serial_number::SerialNumber),
         Box::new(duplicates::Duplicates::default()),
         Box::new(revocation_date::RevocationDate::default()),
@@ -155,7 +157,8 @@ fn rules() -> Vec<Box<dyn Rule>> {
 ///
 /// A CRL that can't be read to its end has one finding more, which says why.
 #[must_use]
-pub fn lint<I: Input, S: FnMut(&[u8])>(mut reader: Reader<I, S>, profile: Profile) -> Vec<Finding> {
+pub fn lint<I: Input, S: FnMut(&[u8])>(reader: Reader<I, S>, profile: Profile) -> Vec<Finding> {
+    let mut reader = reader.tolerating_empty_list();
     let mut rules: Vec<_> = rules().into_iter().map(|rule| (rule, Findings::default())).collect();
     for (rule, _) in &mut rules {
         rule.header(reader.header());

@@ -57,6 +57,8 @@ pub struct Header {
     pub this_update: Time,
     /// nextUpdate.
     pub next_update: Option<Time>,
+    /// Whether revokedCertificates is there but empty, which only a reader that tolerates it reads on from.
+    pub revoked_certificates_empty: bool,
 }
 
 /// What a CRL says besides its entries, once it has been read to the end.
@@ -141,6 +143,8 @@ pub struct Reader<I, S> {
     certificate_issuer: Vec<u8>,
     unknown_critical_entry_extension: Option<String>,
     has_certificate_issuer: bool,
+    /// Where an empty revokedCertificates stands that is not tolerated.
+    empty_at: Option<u64>,
 }
 
 impl<R: Read, S: FnMut(&[u8])> Reader<Stream<R>, S> {
@@ -172,6 +176,7 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
             issuer: Vec::new(),
             this_update: nothing,
             next_update: None,
+            revoked_certificates_empty: false,
         };
         let mut reader = Self {
             input,
@@ -186,6 +191,7 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
             certificate_issuer: Vec::new(),
             unknown_critical_entry_extension: None,
             has_certificate_issuer: false,
+            empty_at: None,
         };
         reader.read_header()?;
         Ok(reader)
@@ -224,7 +230,8 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
             let at = self.position;
             self.entries_end = self.enter(Field::RevokedCertificates, tag::SEQUENCE, end)?;
             if self.entries_end == self.position {
-                return Err(ReadError::EmptyRevokedCertificates { at });
+                self.header.revoked_certificates_empty = true;
+                self.empty_at = Some(at);
             }
         }
         Ok(())
@@ -236,6 +243,14 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
         &self.header
     }
 
+    /// Takes an empty revokedCertificates for an absent one. RFC 5280 §5.1.2.6 wants it absent, but CRLs of large CAs have it,
+    /// and it is not ambiguous: a verifier that must judge what others signed will want this, a CA's own check will not.
+    #[must_use]
+    pub fn tolerating_empty_list(mut self) -> Self {
+        self.empty_at = None;
+        self
+    }
+
     /// The next entry, or `None` after the last.
     ///
     /// # Errors
@@ -243,7 +258,10 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
     #[inline]
     pub fn next_entry(&mut self) -> Result<Option<Entry<'_>>, ReadError> {
         if self.position == self.entries_end {
-            return Ok(None);
+            return match self.empty_at {
+                None => Ok(None),
+                Some(at) => Err(ReadError::EmptyRevokedCertificates { at }),
+            };
         }
         if self.entries == self.max_entries {
             return Err(ReadError::TooManyEntries { limit: self.max_entries });

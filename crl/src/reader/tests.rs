@@ -123,6 +123,11 @@ fn times() {
 fn entries() {
     let empty = with(|parts| parts.revoked = vec![0x30, 0]);
     assert!(matches!(empty, ReadError::EmptyRevokedCertificates { .. }));
+    let mut parts = Parts::new();
+    parts.revoked = vec![0x30, 0];
+    let octets = parts.der();
+    let tolerant = Reader::from_slice(&octets, 0, |_| {}).unwrap().tolerating_empty_list().finish().unwrap();
+    assert!(tolerant.header.revoked_certificates_empty && tolerant.entries == 0);
     let serial = |octets: &[u8]| {
         let date = value(tag::UTC_TIME, b"231231000000Z");
         let entry = value(tag::SEQUENCE, &[value(tag::INTEGER, octets), date].concat());
