@@ -94,16 +94,26 @@ impl IndexBuilder {
             sum += *end;
             *end = sum;
         }
-        // `ends[bucket]` is where the bucket starts, and moves to its end as records are laid down.
-        let mut sorted = vec![Record::ZERO; records.len()];
-        for (record, bucket) in records.iter().zip(&bucket_of) {
+        // `ends[bucket]` is where the bucket starts, and moves to its end as numbers are laid down. Numbers and not records:
+        // the table stays in the cache, and each record is then moved only once.
+        let mut order = vec![0_u32; records.len()];
+        for (number, bucket) in (0..).zip(&bucket_of) {
             let next = &mut ends[place(*bucket)];
-            sorted[place(*next)] = *record;
+            order[place(*next)] = number;
             *next += 1;
         }
-        drop((records, bucket_of));
-        let mut index = Index { bucket_bits, starts: Vec::new(), records: sorted, overflow, issuers, duplicates: 0 };
-        index.order_buckets(ends);
+        drop(bucket_of);
+        // The last of `ends` is one more bucket, empty.
+        ends.pop();
+        let mut index = Index {
+            bucket_bits,
+            starts: Vec::with_capacity(ends.len() + 1),
+            records: Vec::with_capacity(records.len()),
+            overflow,
+            issuers,
+            duplicates: 0,
+        };
+        index.lay_down(&records, &mut order, &ends);
         Ok(index)
     }
 }
@@ -122,37 +132,35 @@ impl Index {
         Ok((builder.finish()?, crl))
     }
 
-    /// Orders each bucket and drops duplicates. `ends` has each bucket's end, and one more.
-    fn order_buckets(&mut self, mut ends: Vec<u32>) {
+    /// Orders each bucket, of numbers of records, and lays its records down without duplicates. `ends` has each bucket's end.
+    fn lay_down(&mut self, records: &[Record], order: &mut [u32], ends: &[u32]) {
         let overflow = &self.overflow;
         let key = |one: &Record, two: &Record| one.compare(two.issuer, two.serial(overflow), overflow);
         let removes = |record: &Record| record.reason_number() == Some(ReasonCode::RemoveFromCrl.number());
-        let (mut start, mut kept) = (0, 0);
-        for end in &mut ends {
-            let bucket = start..place(*end);
-            start = bucket.end;
+        let mut start = 0;
+        // Unwrap safety: no more than there were, which `finish` counted.
+        let count = |records: &[Record]| u32::try_from(records.len()).unwrap();
+        for end in ends {
+            let bucket = &mut order[start..place(*end)];
+            start = place(*end);
             if bucket.len() > 1 {
                 // Stable: among equals the first stays first.
-                self.records[bucket.clone()]
-                    .sort_by(|one, two| key(one, two).then_with(|| removes(one).cmp(&removes(two))));
+                bucket.sort_by(|one, two| {
+                    let (one, two) = (&records[place(*one)], &records[place(*two)]);
+                    key(one, two).then_with(|| removes(one).cmp(&removes(two)))
+                });
             }
-            let first = kept;
-            for place in bucket {
-                if kept > first && key(&self.records[kept - 1], &self.records[place]).is_eq() {
-                    self.duplicates += 1;
-                } else {
-                    self.records[kept] = self.records[place];
-                    kept += 1;
+            let first = self.records.len();
+            self.starts.push(count(&self.records));
+            for number in bucket {
+                let record = &records[place(*number)];
+                match self.records[first..].last() {
+                    Some(last) if key(last, record).is_eq() => self.duplicates += 1,
+                    _ => self.records.push(*record),
                 }
             }
-            // Unwrap safety: no more than there were, which `finish` counted.
-            *end = u32::try_from(kept).unwrap();
         }
-        self.records.truncate(kept);
-        // The last of `ends` was one more bucket, empty: with a 0 in front, starts are ends moved by one.
-        ends.pop();
-        ends.insert(0, 0);
-        self.starts = ends;
+        self.starts.push(count(&self.records));
     }
 }
 

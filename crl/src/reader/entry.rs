@@ -98,12 +98,18 @@ impl<'a> Entry<'a> {
             // Extensions ::= SEQUENCE SIZE (1..MAX)
             return Err(ReadError::Der { at, field, error: DerError::Empty });
         }
-        let mut seen: [&[u8]; MAX_ENTRY_EXTENSIONS] = [&[]; MAX_ENTRY_EXTENSIONS];
+        // Most entries have this extension alone, and always these octets.
+        if let [0x30, 10, 6, 3, 0x55, 0x1d, 21, 4, 3, tag::ENUMERATED, 1, number @ ..=0x7f] = self.extensions {
+            self.reason_number = Some(*number);
+            return Ok(());
+        }
         for (count, extension) in Extensions::new(self.extensions).enumerate() {
             let extension = extension.map_err(|error| ReadError::Der { at, field, error })?;
-            let slot = seen.get_mut(count);
-            *slot.ok_or(ReadError::TooManyExtensions { at, field, limit: MAX_ENTRY_EXTENSIONS })? = extension.oid;
-            if seen[..count].contains(&extension.oid) {
+            if count == MAX_ENTRY_EXTENSIONS {
+                return Err(ReadError::TooManyExtensions { at, field, limit: MAX_ENTRY_EXTENSIONS });
+            }
+            let mut before = Extensions::new(self.extensions).take(count).flatten();
+            if before.any(|before| before.oid == extension.oid) {
                 return Err(ReadError::ExtensionRepeated { at, field, oid: extension.dotted_oid() });
             }
             match extension.oid {
