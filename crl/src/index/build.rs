@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::record::{INLINE_OCTETS, Record, hash};
-use super::{Index, IndexError};
+use super::{Index, IndexError, Slot};
 use crate::ReasonCode;
 use crate::reader::{Crl, Entry, Input, Reader};
 
@@ -83,37 +83,29 @@ impl IndexBuilder {
         let Self { records, overflow, issuers, .. } = self;
         u32::try_from(records.len()).map_err(|_| IndexError::TooLarge)?;
         let bucket_bits = bucket_bits(records.len());
-        let bucket_of: Vec<u32> =
-            records.iter().map(|record| bucket(hash(record.issuer, record.serial(&overflow)), bucket_bits)).collect();
+        let hashes: Vec<u64> = records.iter().map(|record| hash(record.issuer, record.serial(&overflow))).collect();
         let mut ends = vec![0_u32; buckets(bucket_bits) + 1];
-        for bucket in &bucket_of {
-            ends[place(*bucket) + 1] += 1;
+        for hash in &hashes {
+            ends[place(bucket(*hash, bucket_bits)) + 1] += 1;
         }
         let mut sum = 0;
         for end in &mut ends {
             sum += *end;
             *end = sum;
         }
-        // `ends[bucket]` is where the bucket starts, and moves to its end as numbers are laid down. Numbers and not records:
-        // the table stays in the cache, and each record is then moved only once.
-        let mut order = vec![0_u32; records.len()];
-        for (number, bucket) in (0..).zip(&bucket_of) {
-            let next = &mut ends[place(*bucket)];
-            order[place(*next)] = number;
+        // `ends[bucket]` is where the bucket starts, and moves to its end as slots are laid down. The records stay where they
+        // are: to move them about in memory took longer than all the rest.
+        let mut slots = vec![Slot::default(); records.len()];
+        for (number, hash) in (0..).zip(&hashes) {
+            let next = &mut ends[place(bucket(*hash, bucket_bits))];
+            slots[place(*next)] = Slot { tag: tag(*hash), number };
             *next += 1;
         }
-        drop(bucket_of);
+        drop(hashes);
         // The last of `ends` is one more bucket, empty.
         ends.pop();
-        let mut index = Index {
-            bucket_bits,
-            starts: Vec::with_capacity(ends.len() + 1),
-            records: Vec::with_capacity(records.len()),
-            overflow,
-            issuers,
-            duplicates: 0,
-        };
-        index.lay_down(&records, &mut order, &ends);
+        let mut index = Index { bucket_bits, starts: Vec::new(), slots, records, overflow, issuers, duplicates: 0 };
+        index.order_buckets(ends);
         Ok(index)
     }
 }
@@ -132,35 +124,43 @@ impl Index {
         Ok((builder.finish()?, crl))
     }
 
-    /// Orders each bucket, of numbers of records, and lays its records down without duplicates. `ends` has each bucket's end.
-    fn lay_down(&mut self, records: &[Record], order: &mut [u32], ends: &[u32]) {
-        let overflow = &self.overflow;
-        let key = |one: &Record, two: &Record| one.compare(two.issuer, two.serial(overflow), overflow);
-        let removes = |record: &Record| record.reason_number() == Some(ReasonCode::RemoveFromCrl.number());
-        let mut start = 0;
-        // Unwrap safety: no more than there were, which `finish` counted.
-        let count = |records: &[Record]| u32::try_from(records.len()).unwrap();
-        for end in ends {
-            let bucket = &mut order[start..place(*end)];
-            start = place(*end);
+    /// Orders each bucket and drops duplicates. `ends` has each bucket's end.
+    fn order_buckets(&mut self, mut ends: Vec<u32>) {
+        let (records, overflow) = (&self.records, &self.overflow);
+        let key = |one: &Slot, two: &Slot| {
+            // The records are looked at only where the tags agree, which is next to never.
+            one.tag.cmp(&two.tag).then_with(|| {
+                let two = &records[place(two.number)];
+                records[place(one.number)].compare(two.issuer, two.serial(overflow), overflow)
+            })
+        };
+        let removes =
+            |slot: &Slot| records[place(slot.number)].reason_number() == Some(ReasonCode::RemoveFromCrl.number());
+        let (mut start, mut kept) = (0, 0);
+        for end in &mut ends {
+            let bucket = start..place(*end);
+            start = bucket.end;
             if bucket.len() > 1 {
                 // Stable: among equals the first stays first.
-                bucket.sort_by(|one, two| {
-                    let (one, two) = (&records[place(*one)], &records[place(*two)]);
-                    key(one, two).then_with(|| removes(one).cmp(&removes(two)))
-                });
+                self.slots[bucket.clone()]
+                    .sort_by(|one, two| key(one, two).then_with(|| removes(one).cmp(&removes(two))));
             }
-            let first = self.records.len();
-            self.starts.push(count(&self.records));
-            for number in bucket {
-                let record = &records[place(*number)];
-                match self.records[first..].last() {
-                    Some(last) if key(last, record).is_eq() => self.duplicates += 1,
-                    _ => self.records.push(*record),
+            let first = kept;
+            for place in bucket {
+                if kept > first && key(&self.slots[kept - 1], &self.slots[place]).is_eq() {
+                    self.duplicates += 1;
+                } else {
+                    self.slots[kept] = self.slots[place];
+                    kept += 1;
                 }
             }
+            // Unwrap safety: no more than there were, which `finish` counted.
+            *end = u32::try_from(kept).unwrap();
         }
-        self.starts.push(count(&self.records));
+        self.slots.truncate(kept);
+        // With a 0 in front, ends are starts, moved by one.
+        ends.insert(0, 0);
+        self.starts = ends;
     }
 }
 
@@ -179,6 +179,13 @@ pub(super) fn buckets(bucket_bits: u32) -> usize {
 pub(super) fn bucket(hash: u64, bucket_bits: u32) -> u32 {
     // Unwrap safety: records are counted in 32 bits, so buckets take at most 31.
     u32::try_from(hash >> (64 - bucket_bits)).unwrap()
+}
+
+/// A hash's tag: its low half, of which no bit chooses the bucket.
+#[inline]
+pub(super) fn tag(hash: u64) -> u32 {
+    // Unwrap safety: the mask leaves 32 bits.
+    u32::try_from(hash & 0xffff_ffff).unwrap()
 }
 
 /// A place in a table.

@@ -2,13 +2,13 @@
 //!
 //! All numbers little end first. Magic `crlindex`; version, 4 octets; octets of the whole file, 8; records, issuers, octets
 //! of the overflow, 4 each; duplicates dropped, 8; each issuer as its length, 4, and its Name; the overflow; the records of
-//! 36 octets, in the index's order. The buckets are not written: they follow from the records.
+//! 36 octets, by bucket and in its order. The table is not written: it follows from the records.
 
 use std::io::{Read, Write};
 
-use super::build::{MAX_ISSUERS_OCTETS, bucket, bucket_bits, buckets, place};
+use super::build::{MAX_ISSUERS_OCTETS, bucket, bucket_bits, buckets, place, tag};
 use super::record::{RECORD_OCTETS, Record, hash};
-use super::{Index, IndexError};
+use super::{Index, IndexError, Slot};
 use crate::der::octets_u64;
 use crate::scope::check_name;
 
@@ -25,12 +25,12 @@ impl Index {
     /// The output fails.
     pub fn write_to(&self, out: &mut dyn Write) -> Result<(), IndexError> {
         let issuers: Vec<u8> = self.issuers.iter().flat_map(|name| [&count(name.len())[..], name].concat()).collect();
-        let octets = HEAD_OCTETS + issuers.len() + self.overflow.len() + self.records.len() * RECORD_OCTETS;
+        let octets = HEAD_OCTETS + issuers.len() + self.overflow.len() + self.slots.len() * RECORD_OCTETS;
         let head = [
             &MAGIC[..],
             &VERSION.to_le_bytes(),
             &octets_u64(octets).to_le_bytes(),
-            &count(self.records.len()),
+            &count(self.slots.len()),
             &count(self.issuers.len()),
             &count(self.overflow.len()),
             &self.duplicates.to_le_bytes(),
@@ -40,13 +40,14 @@ impl Index {
         out.write_all(&issuers)?;
         out.write_all(&self.overflow)?;
         let mut chunk = Vec::with_capacity(CHUNK_OCTETS);
-        for records in self.records.chunks(CHUNK_OCTETS / RECORD_OCTETS) {
-            chunk.clear();
-            for record in records {
-                chunk.extend_from_slice(&record.to_octets());
+        for record in self.ordered() {
+            chunk.extend_from_slice(&record.to_octets());
+            if chunk.len() == CHUNK_OCTETS {
+                out.write_all(&chunk)?;
+                chunk.clear();
             }
-            out.write_all(&chunk)?;
         }
+        out.write_all(&chunk)?;
         Ok(())
     }
 
@@ -83,6 +84,7 @@ impl Index {
         let mut index = Self {
             bucket_bits: bucket_bits(place(records)),
             starts: Vec::new(),
+            slots: Vec::new(),
             records: Vec::new(),
             overflow,
             issuers,
@@ -107,9 +109,13 @@ impl Index {
                 let record = Record::from_octets(octets, self.issuers.len(), &self.overflow);
                 let record = record.ok_or(IndexError::BadRecord { number })?;
                 let serial = record.serial(&self.overflow);
-                let bucket = bucket(hash(record.issuer, serial), self.bucket_bits);
-                let after = match self.records.last() {
-                    Some(last) if bucket == last_bucket => last.compare(record.issuer, serial, &self.overflow).is_lt(),
+                let hash = hash(record.issuer, serial);
+                let (bucket, tag) = (bucket(hash, self.bucket_bits), tag(hash));
+                let after = match (self.records.last(), self.slots.last()) {
+                    (Some(last), Some(slot)) if bucket == last_bucket => {
+                        let key = || last.compare(record.issuer, serial, &self.overflow);
+                        slot.tag.cmp(&tag).then_with(key).is_lt()
+                    }
                     _ => bucket >= last_bucket,
                 };
                 if !after {
@@ -120,6 +126,7 @@ impl Index {
                     self.starts.push(number);
                 }
                 last_bucket = bucket;
+                self.slots.push(Slot { tag, number });
                 self.records.push(record);
                 number += 1;
             }

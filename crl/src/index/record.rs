@@ -28,15 +28,6 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) const ZERO: Self = Self {
-        serial: [0; INLINE_OCTETS],
-        serial_octets: 0,
-        reason: 0,
-        issuer: 0,
-        revocation_date: [0; 6],
-        invalidity_date: [0; 6],
-    };
-
     /// A record whose serial is to be filled in.
     pub(super) fn new(issuer: u16, date_s: i64, reason: Option<u8>, invalidity_s: Option<i64>) -> Self {
         Self {
@@ -44,7 +35,8 @@ impl Record {
             reason: reason.unwrap_or(NO_REASON),
             revocation_date: short(date_s),
             invalidity_date: short(invalidity_s.unwrap_or(NO_DATE_S)),
-            ..Self::ZERO
+            serial: [0; INLINE_OCTETS],
+            serial_octets: 0,
         }
     }
 
