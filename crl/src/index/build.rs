@@ -16,6 +16,8 @@ const RECORDS_A_BUCKET: usize = 2;
 /// Takes entries one by one.
 pub struct IndexBuilder {
     records: Vec<Record>,
+    /// Of each record, taken while it is in the cache.
+    hashes: Vec<u64>,
     overflow: Vec<u8>,
     issuers: Vec<Vec<u8>>,
     issuers_octets: usize,
@@ -28,6 +30,7 @@ impl IndexBuilder {
     pub fn new(issuer: &[u8]) -> Self {
         Self {
             records: Vec::new(),
+            hashes: Vec::new(),
             overflow: Vec::new(),
             issuers: vec![issuer.to_vec()],
             issuers_octets: issuer.len(),
@@ -58,6 +61,7 @@ impl IndexBuilder {
             self.overflow.extend_from_slice(entry.serial);
         }
         self.records.push(record);
+        self.hashes.push(hash(issuer, entry.serial));
         Ok(())
     }
 
@@ -80,10 +84,9 @@ impl IndexBuilder {
     /// # Errors
     /// More entries than an index holds.
     pub fn finish(self) -> Result<Index, IndexError> {
-        let Self { records, overflow, issuers, .. } = self;
+        let Self { records, hashes, overflow, issuers, .. } = self;
         u32::try_from(records.len()).map_err(|_| IndexError::TooLarge)?;
         let bucket_bits = bucket_bits(records.len());
-        let hashes: Vec<u64> = records.iter().map(|record| hash(record.issuer, record.serial(&overflow))).collect();
         let mut ends = vec![0_u32; buckets(bucket_bits) + 1];
         for hash in &hashes {
             ends[place(bucket(*hash, bucket_bits)) + 1] += 1;
