@@ -82,6 +82,8 @@ fn long_serials_overflow() {
         entry.serial = serial;
         builder.push(&entry).unwrap();
     }
+    entry.serial = &[4; 41];
+    assert!(matches!(builder.push(&entry), Err(IndexError::TooLarge)));
     let index = builder.finish().unwrap();
     let index = Index::read_from(&mut &written(&index)[..], 3).unwrap();
     assert!([&one[..], &two, &[3; 20]].iter().all(|serial| index.find(serial).is_some()));
