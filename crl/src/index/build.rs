@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::record::{INLINE_OCTETS, Record, hash};
 use super::{Index, IndexError, Slot};
 use crate::ReasonCode;
-use crate::reader::{Crl, Entry, Input, Reader};
+use crate::reader::{Crl, Entry, Input, MAX_SERIAL_OCTETS, Reader};
 
 /// Octets of all issuers' names in one index: a table of thousands of names takes about a megabyte.
 pub(super) const MAX_ISSUERS_OCTETS: usize = 64 * 1024 * 1024;
@@ -51,8 +51,11 @@ impl IndexBuilder {
         let invalidity_s = entry.invalidity_date.map(|date| date.seconds);
         let mut record = Record::new(issuer, entry.revocation_date.seconds, entry.reason_number, invalidity_s);
         let octets = entry.serial.len();
-        // Unwrap safety: the reader takes serials of 40 octets at most.
-        record.serial_octets = u8::try_from(octets).unwrap();
+        // The reader gives no longer ones, but an entry's fields can be changed.
+        if octets > MAX_SERIAL_OCTETS {
+            return Err(IndexError::TooLarge);
+        }
+        record.serial_octets = u8::try_from(octets).map_err(|_| IndexError::TooLarge)?;
         if octets <= INLINE_OCTETS {
             record.serial[..octets].copy_from_slice(entry.serial);
         } else {

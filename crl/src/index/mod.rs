@@ -160,7 +160,7 @@ pub enum IndexError {
     Io(io::Error),
     /// The CRL can't be read.
     Crl(ReadError),
-    /// More entries, or octets of long serials, than 32 bits count.
+    /// More entries, or octets of long serials, than 32 bits count; a serial of more than 40 octets.
     TooLarge,
     /// More issuers than 16 bits count, or names of more than 64 MiB.
     TooManyIssuers,
@@ -219,7 +219,7 @@ impl fmt::Display for IndexError {
         match self {
             Self::Io(error) => write!(f, "the index can't be read or written: {error}"),
             Self::Crl(error) => error.fmt(f),
-            Self::TooLarge => f.write_str("more entries than an index holds"),
+            Self::TooLarge => f.write_str("more entries, or a longer serial, than an index holds"),
             Self::TooManyIssuers => f.write_str("more issuers than an index holds"),
             Self::NoIndex => f.write_str("not an index of a CRL: build it anew from the CRL"),
             Self::Version { version } => {

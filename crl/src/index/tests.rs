@@ -1,4 +1,4 @@
-use super::*;
+use super::{build as laying, *};
 use crate::scope::IssuingDistributionPoint;
 use crate::test_support::{build, fields, name};
 use crate::{CrlNumber, EntryFields, Reader};
@@ -82,6 +82,8 @@ fn long_serials_overflow() {
         entry.serial = serial;
         builder.push(&entry).unwrap();
     }
+    entry.serial = &[4; 41];
+    assert!(matches!(builder.push(&entry), Err(IndexError::TooLarge)));
     let index = builder.finish().unwrap();
     let index = Index::read_from(&mut &written(&index)[..], 3).unwrap();
     assert!([&one[..], &two, &[3; 20]].iter().all(|serial| index.find(serial).is_some()));
@@ -107,6 +109,26 @@ fn entries_of_other_issuers_stand_apart() {
     assert_eq!(index.find_of(number, &[2]).map(|found| found.issuer), Some(number));
     assert_eq!((index.issuer(&third), index.issuer(&name("CA"))), (None, Some(IssuerNumber::OWN)));
     assert_eq!(index.issuers().count(), 2);
+}
+
+#[test]
+fn serials_that_share_a_hash_are_told_apart() {
+    // Zeros at the end do not change a short serial's hash: seven serials a first octet, all in one bucket with one tag.
+    let serials: Vec<Vec<u8>> =
+        (1..=0x7f_u8).flat_map(|first| (0..7).map(move |zeros| [&[first][..], &vec![0; zeros]].concat())).collect();
+    assert!(serials[..7].iter().all(|serial| hash(0, serial) == hash(0, &[1])));
+    let entries: Vec<_> = serials.iter().zip(0..).map(|(serial, date_s)| EntryFields::new(serial, date_s)).collect();
+    let built = index(&build(&fields(), &entries));
+    let fullest = built.starts.windows(2).map(|pair| laying::place(pair[1] - pair[0])).max().unwrap();
+    assert!(fullest > SCANNED_SLOTS, "{fullest}: no bucket is searched by halves");
+    let read = Index::read_from(&mut &written(&built)[..], 1000).unwrap();
+    for index in [&built, &read] {
+        for entry in &entries {
+            assert_eq!(index.find(entry.serial).map(|found| found.revocation_date_s), Some(entry.revocation_date_s));
+        }
+        assert_eq!(index.find(&[1, 0, 0, 0, 0, 0, 0, 0]), None);
+        assert_eq!(index.find(&[1, 1]), None);
+    }
 }
 
 #[test]

@@ -152,6 +152,8 @@ pub enum ReadError {
         /// The limit.
         limit: u64,
     },
+    /// An entry failed before, and so has the CRL.
+    AfterError,
     /// More entries than the caller allows.
     TooManyEntries {
         /// The caller's limit.
@@ -221,6 +223,7 @@ impl fmt::Display for ReadError {
             Self::TooLarge { at, field, octets, limit } => {
                 write!(f, "{} at octet {at} has {octets} octets, more than {limit}", field.name())
             }
+            Self::AfterError => f.write_str("an entry before could not be read, so the CRL can't be used"),
             Self::TooManyEntries { limit } => write!(f, "more than {limit} entries"),
             Self::TooManyExtensions { at, field, limit } => {
                 write!(f, "{} at octet {at} has more than {limit} extensions", field.name())

@@ -145,6 +145,8 @@ pub struct Reader<I, S> {
     has_certificate_issuer: bool,
     /// Where an empty revokedCertificates stands that is not tolerated.
     empty_at: Option<u64>,
+    /// Whether an entry failed: then the CRL as a whole has.
+    failed: bool,
 }
 
 impl<R: Read, S: FnMut(&[u8])> Reader<Stream<R>, S> {
@@ -192,6 +194,7 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
             unknown_critical_entry_extension: None,
             has_certificate_issuer: false,
             empty_at: None,
+            failed: false,
         };
         reader.read_header()?;
         Ok(reader)
@@ -254,15 +257,20 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
     /// The next entry, or `None` after the last.
     ///
     /// # Errors
-    /// The entry can't be read, or is one more than allowed. After an error, nothing more is to be read.
+    /// The entry can't be read, or is one more than allowed. After an error, every call fails, and so does `finish`: a CRL
+    /// with an entry left out would say good of what it revokes.
     #[inline]
     pub fn next_entry(&mut self) -> Result<Option<Entry<'_>>, ReadError> {
+        if self.failed {
+            return Err(ReadError::AfterError);
+        }
         if self.position == self.entries_end {
             return match self.empty_at {
                 None => Ok(None),
                 Some(at) => Err(ReadError::EmptyRevokedCertificates { at }),
             };
         }
+        self.failed = true;
         if self.entries == self.max_entries {
             return Err(ReadError::TooManyEntries { limit: self.max_entries });
         }
@@ -288,6 +296,7 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
                 }
             }
         }
+        self.failed = false;
         entry.certificate_issuer = Some(&*self.certificate_issuer).filter(|issuer| !issuer.is_empty());
         Ok(Some(entry))
     }

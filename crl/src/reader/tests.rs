@@ -209,6 +209,19 @@ fn crl_extensions() {
 }
 
 #[test]
+fn after_an_error_nothing_is_read() {
+    let mut parts = Parts::new();
+    let bad = value(tag::SEQUENCE, &[2, 1, 0x80]);
+    parts.revoked = value(tag::SEQUENCE, &[entry(&[]), bad, entry(&[])].concat());
+    let octets = parts.der();
+    let mut reader = Reader::from_slice(&octets, 100, |_| {}).unwrap();
+    assert!(reader.next_entry().unwrap().is_some());
+    assert_eq!(der(&reader.next_entry().unwrap_err()), (Field::UserCertificate, DerError::NegativeInteger));
+    assert!(matches!(reader.next_entry(), Err(ReadError::AfterError)));
+    assert!(matches!(reader.finish(), Err(ReadError::AfterError)));
+}
+
+#[test]
 fn obstacles_are_told() {
     let mut parts = Parts::new();
     parts.extensions = extensions(&[extension(99, Some(0xff), &[])]);
