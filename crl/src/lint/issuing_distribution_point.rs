@@ -29,7 +29,7 @@ impl Rule for IssuingDistributionPoint {
             findings.error(|| "a FALSE is written, which DER omits as the default".to_owned());
         }
         if profile != Profile::Rfc5280 && (point.indirect_crl || point.only_some_reasons.is_some()) {
-            findings.error(|| "indirectCRL or onlySomeReasons is used, which TLS BR 7.2.2.1 forbids".to_owned());
+            findings.error(|| "indirectCRL or onlySomeReasons is used, which TLS BR 7.2 forbids".to_owned());
         }
     }
 }
