@@ -46,6 +46,8 @@ pub struct Pending {
     known: Option<Vec<Option<StatusAndAnswer>>>,
     /// Whether what is signed came from memory.
     is_known: bool,
+    /// An answer in memory that will do if no newer one can be had, and the time at which it was found to hold.
+    instead: Option<(AnswerKey, i64)>,
 }
 
 impl Pending {
@@ -195,6 +197,7 @@ impl Responder {
         let (at, responder) =
             issuer.responder_for(&request.preferred_signature_algorithms).ok_or(ErrorResponse::TryLater)?;
         let nonce = request.nonce.filter(|_| issuer.settings.answer_nonce && request.nonce_len >= SHORT_NONCE);
+        let mut instead = None;
         if nonce.is_none()
             && request.cert_ids.len() == 1
             && let one = request.cert_ids.first()
@@ -204,9 +207,12 @@ impl Responder {
             && let Some(answer) = self.memory.answers.get(&key)
             && let Some(now_s) = self.now_s()
             && now_s < answer.next_update_s
-            && !answer.wants_renewal(now_s)
         {
-            return Ok(Outcome::Now(Answer::Signed(answer)));
+            if !answer.wants_renewal(now_s) {
+                return Ok(Outcome::Now(Answer::Signed(answer)));
+            }
+            // A newer one is due; should store or token be away, this one still holds.
+            instead = Some((key, now_s));
         }
         let asked: Vec<Asked> = request
             .cert_ids
@@ -227,6 +233,7 @@ impl Responder {
             nonce: nonce.map(<[u8]>::to_vec),
             is_known: known.is_some(),
             known,
+            instead,
         }))
     }
 
@@ -255,7 +262,7 @@ impl Responder {
     /// Asks the store, if memory does not know, and has the answer signed unless a stored one stands; `respond` hears of it
     /// exactly once. Not for an HTTP thread if [`Pending::needs_store`].
     pub fn look_up(self: &Arc<Self>, mut pending: Pending, respond: Respond) {
-        let caller = Caller { respond: Some(respond), responder: Arc::clone(self), instead: None };
+        let caller = Caller { respond: Some(respond), responder: Arc::clone(self), instead: pending.instead };
         match pending.known.take() {
             Some(known) => self.sign(pending, known, READINGS, caller),
             None => {
