@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
 use super::cache::AnswerKey;
+use super::currency::ReadAt;
 use super::issuer::{ServedIssuer, ServedResponder};
 use super::responder::Responder;
 use super::{AnswerError, Prepared};
@@ -118,6 +119,8 @@ struct Batch {
     issuer: Arc<ServedIssuer>,
     responder: usize,
     hash: CertIdHash,
+    /// The issuer's change number when the rows were read.
+    issuer_number: i64,
     rows: Vec<DueRow>,
     /// How many of them were handed to the token.
     asked: usize,
@@ -235,7 +238,7 @@ impl Walker {
                     let now_s = self.now_s()?;
                     let signed_before_s = now_s - issuer.settings.renewal_age_s();
                     let Some(id) = issuer.responders.get(responder).map(|responder| responder.id) else { break };
-                    let (_, due, next) = self.responder.store.answers_due(
+                    let (issuer_number, due, next) = self.responder.store.answers_due(
                         issuer.id,
                         id,
                         hash,
@@ -245,8 +248,10 @@ impl Walker {
                         after.as_deref(),
                         BATCH,
                     )?;
-                    let batch =
-                        if due.is_empty() { None } else { Some(self.submit(issuer, responder, hash, due, now_s)?) };
+                    let batch = match due.is_empty() {
+                        true => None,
+                        false => Some(self.submit(issuer, responder, hash, (issuer_number, due), now_s)?),
+                    };
                     // The batch before is written while this one is signed.
                     if let Some(before) = std::mem::replace(&mut under_way, batch) {
                         self.finish(before)?;
@@ -290,7 +295,7 @@ impl Walker {
                     let now_s = self.now_s()?;
                     if row.answer.is_none() && row.not_after_s >= now_s {
                         let due = vec![DueRow { serial: serial.clone(), status }];
-                        let batch = self.submit(&issuer, at, hash, due, now_s)?;
+                        let batch = self.submit(&issuer, at, hash, (row.issuer_change_number, due), now_s)?;
                         self.finish(batch)?;
                     }
                 }
@@ -305,7 +310,7 @@ impl Walker {
         issuer: &Arc<ServedIssuer>,
         responder: usize,
         hash: CertIdHash,
-        rows: Vec<DueRow>,
+        (issuer_number, rows): (i64, Vec<DueRow>),
         now_s: i64,
     ) -> Result<Batch, Broken> {
         let served = issuer.responders.get(responder).ok_or(Broken::Stopped)?;
@@ -340,16 +345,28 @@ impl Walker {
                 }
             }
         }
-        Ok(Batch { issuer: Arc::clone(issuer), responder, hash, rows, asked, this_update_s, next_update_s, signatures })
+        Ok(Batch {
+            issuer: Arc::clone(issuer),
+            responder,
+            hash,
+            issuer_number,
+            rows,
+            asked,
+            this_update_s,
+            next_update_s,
+            signatures,
+        })
     }
 
     /// Collects a batch's signatures and stores the answers; those whose status changed meanwhile fall away there.
     fn finish(&self, batch: Batch) -> Result<(), Broken> {
         let Some(served) = batch.issuer.responders.get(batch.responder) else { return Err(Broken::Stopped) };
         let mut answers = Vec::with_capacity(batch.rows.len());
+        let mut places = Vec::with_capacity(batch.rows.len());
         for _ in 0..batch.asked {
             let Ok((at, signature)) = batch.signatures.recv_timeout(PATIENCE) else { break };
             if let (Some(signature), Some(row)) = (signature, batch.rows.get(at)) {
+                places.push(at);
                 answers.push(AnswerRow {
                     issuer_id: batch.issuer.id,
                     serial: row.serial.clone(),
@@ -366,16 +383,34 @@ impl Walker {
         let missing = batch.asked - answers.len();
         let stored = self.responder.store.put_answers(&answers)?;
         self.measures.signed.increment(stored);
-        // What is in memory is older; the next one who asks reads the new one.
-        for answer in &answers {
-            if let Some(key) = AnswerKey::new(batch.issuer.id, served.id, batch.hash, &answer.serial) {
-                self.responder.memory.answers.remove(&key);
+        for (answer, at) in answers.iter().zip(&places) {
+            if let Some(row) = batch.rows.get(*at) {
+                self.freshen(&batch, served, row, answer);
             }
         }
         if missing > 0 {
             return Err(Broken::Later(format!("{missing} signatures did not come; the token may be away")));
         }
         Ok(())
+    }
+}
+
+impl Walker {
+    /// An answer in memory is older: the new one takes its place, and is there even if the store goes away now. One that is not in
+    /// memory stays out: nobody asked for it.
+    fn freshen(&self, batch: &Batch, served: &ServedResponder, row: &DueRow, answer: &AnswerRow) {
+        let Some(key) = AnswerKey::new(batch.issuer.id, served.id, batch.hash, &row.serial) else { return };
+        let memory = &self.responder.memory.answers;
+        if memory.get(&key).is_none() {
+            return;
+        }
+        let built = batch.issuer.rebuild(served, batch.hash, &row.serial, row.status, answer);
+        let read = ReadAt { issuer_number: batch.issuer_number, certificate_number: row.status.change_number };
+        let held = batch.issuer.currency.hold();
+        match built.filter(|_| held.is_current(&row.serial, read)) {
+            Some(built) => memory.insert(key, Arc::new(built)),
+            None => memory.remove(&key),
+        }
     }
 }
 

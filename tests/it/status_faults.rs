@@ -26,6 +26,8 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("status_faults::killed_right_after_a_revocation", killed_after_revocation)
             .with_ignored_flag(no_postgres),
         Trial::test("status_faults::the_store_is_away", store_away).with_ignored_flag(no_postgres),
+        Trial::test("status_faults::signed_ahead_and_the_store_goes_away", signed_ahead_and_away)
+            .with_ignored_flag(no_postgres),
     ]
 }
 
@@ -242,6 +244,24 @@ fn killed_after_revocation() -> Result<(), Failed> {
     let listed = installation.run(&["cert", "list", "--issuer", "issuing", "--state", "revoked", "--json"]);
     assert!(listed.to_lowercase().contains(&question.serial_hex()), "{listed}");
     assert!(installation.run(&["audit", "verify"]).contains("whole"));
+    Ok(())
+}
+
+/// What was asked for stays in memory when a newer answer is signed ahead.
+fn signed_ahead_and_away() -> Result<(), Failed> {
+    let mut cluster = Cluster::start();
+    let installation = Installation::new(&["--tier", "software", "--database", &cluster.url()]);
+    let question = Question::about_tsu(&installation);
+    // Renewed every second or two, so that it happens while the question is asked.
+    installation.run(&["issuer", "set", "issuing", "--validity-seconds", "10"]);
+    let server = installation.serve();
+    let first = question.ask(&server);
+    assert_eq!(said(&question, &first), Said::Good);
+    let ahead = "noonmark_ocsp_signed_ahead_total";
+    let before = metric(&server, ahead);
+    until("it is signed again", PATIENCE, || metric(&server, ahead) > before + 3.0);
+    cluster.kill();
+    assert_eq!(said(&question, &question.ask(&server)), Said::Good, "from memory");
     Ok(())
 }
 
