@@ -27,25 +27,23 @@ impl Agent {
     }
 
     fn renew_of(&self, issuer: &Issuer, now_s: i64) -> Result<(), AgentError> {
+        let ca_role = format!("ca:{}", issuer.row.name);
+        if issuer.row.origin != IssuerOrigin::Own
+            || self.installation.key_in_state(&ca_role, KeyState::Active).map_err(LifecycleError::from)?.is_none()
         {
-            let ca_role = format!("ca:{}", issuer.row.name);
-            if issuer.row.origin != IssuerOrigin::Own
-                || self.installation.key_in_state(&ca_role, KeyState::Active).map_err(LifecycleError::from)?.is_none()
+            return Ok(());
+        }
+        for key in self.installation.store.keys()? {
+            if answers_for(&key, &issuer.row.name)
+                && key.state == KeyState::Active
+                && let Some(sha256) = key.certificate_sha256
             {
-                return Ok(());
-            }
-            for key in self.installation.store.keys()? {
-                if answers_for(&key, &issuer.row.name)
-                    && key.state == KeyState::Active
-                    && let Some(sha256) = key.certificate_sha256
-                {
-                    let der = self.installation.store.certificate_der(&sha256)?;
-                    let der = der.ok_or(StoreError::Row { table: "keys", column: "certificate_sha256" })?;
-                    let certificate = Certificate::from_der(&der).map_err(LifecycleError::from)?;
-                    let half_s = certificate.not_before_s + (certificate.not_after_s - certificate.not_before_s) / 2;
-                    if now_s >= half_s {
-                        self.renew_one(issuer, &key, &certificate)?;
-                    }
+                let der = self.installation.store.certificate_der(&sha256)?;
+                let der = der.ok_or(StoreError::Row { table: "keys", column: "certificate_sha256" })?;
+                let certificate = Certificate::from_der(&der).map_err(LifecycleError::from)?;
+                let half_s = certificate.not_before_s + (certificate.not_after_s - certificate.not_before_s) / 2;
+                if now_s >= half_s {
+                    self.renew_one(issuer, &key, &certificate)?;
                 }
             }
         }
