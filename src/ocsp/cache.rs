@@ -52,7 +52,7 @@ impl AnswerKey {
 }
 
 /// A signed answer with what HTTP says of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct SignedAnswer {
     /// The OCSPResponse.
     pub der: Bytes,
@@ -64,27 +64,9 @@ pub struct SignedAnswer {
     pub next_update_s: i64,
     /// From when on a newer answer stands ready, in seconds since 1970.
     pub renewed_at_s: i64,
-    /// When a newer one was last asked for.
-    renewal: Renewal,
+    /// The second in which a newer one was last asked for.
+    renewal_asked_s: AtomicI64,
 }
-
-/// The second in which a newer answer was last asked for. It is no part of what an answer is.
-#[derive(Debug, Default)]
-struct Renewal(AtomicI64);
-
-impl Clone for Renewal {
-    fn clone(&self) -> Self {
-        Self(AtomicI64::new(self.0.load(Ordering::Relaxed)))
-    }
-}
-
-impl PartialEq for Renewal {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Renewal {}
 
 /// Header values that stay as they are for an answer's life: written once, since writing them took a tenth of a GET.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,12 +98,12 @@ impl SignedAnswer {
         is_shared: bool,
     ) -> Self {
         let http = is_shared.then(|| HttpTexts::new(&der, this_update_s, next_update_s));
-        Self { der: der.into(), http, this_update_s, next_update_s, renewed_at_s, renewal: Renewal::default() }
+        Self { der: der.into(), http, this_update_s, next_update_s, renewed_at_s, renewal_asked_s: AtomicI64::new(0) }
     }
 
     /// Whether a newer one shall be asked for: it is past its renewal, and nobody else tries in this second.
     pub(super) fn wants_renewal(&self, now_s: i64) -> bool {
-        now_s >= self.renewed_at_s && self.renewal.0.swap(now_s, Ordering::Relaxed) != now_s
+        now_s >= self.renewed_at_s && self.renewal_asked_s.swap(now_s, Ordering::Relaxed) != now_s
     }
 
     /// How long a cache may keep it, in seconds: past its renewal, so that the next answer is another, and a quarter of

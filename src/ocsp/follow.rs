@@ -163,14 +163,20 @@ impl Following {
             return Ok(());
         }
         // A reload may have given the issuer other responders since: what was kept for these goes as well.
+        // Looked up once, but no sooner than others' answers are kept out.
+        let mut served: Option<Arc<ServedIssuer>> = None;
         issuer.currency.apply(&changes, |serial| {
-            for one in self.responder.issuers().iter().filter(|one| one.id == issuer.id) {
-                self.responder.memory.forget(one, serial);
-            }
+            let served = served.get_or_insert_with(|| {
+                self.responder
+                    .issuers()
+                    .into_iter()
+                    .find(|one| one.id == issuer.id)
+                    .unwrap_or_else(|| Arc::clone(issuer))
+            });
+            self.responder.memory.forget(served, serial);
             self.responder.memory.forget(issuer, serial);
         });
-        let served = self.responder.issuers();
-        let issuer = served.iter().find(|one| one.id == issuer.id).unwrap_or(issuer);
+        let issuer = served.as_ref().unwrap_or(issuer);
         for (_, serial) in &changes {
             self.ahead.changed(issuer, serial);
         }
