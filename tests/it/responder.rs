@@ -88,12 +88,6 @@ fn serial(installation: &Installation, file: &str) -> String {
     text.trim().trim_start_matches("serial=").to_owned()
 }
 
-fn metric(server: &Server, name: &str) -> f64 {
-    let text = server.get("/metrics").text();
-    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
-    line.rsplit(' ').next().unwrap().parse().unwrap()
-}
-
 /// Asks until the answer says `wanted`; how long that took.
 fn until(wanted: &str, limit: Duration, mut ask: impl FnMut() -> String) -> Duration {
     let began = Instant::now();
@@ -288,7 +282,7 @@ fn a_restart_signs_nothing_again() -> Result<(), Failed> {
     let installation = Installation::software();
     let server = installation.serve();
     let began = Instant::now();
-    while metric(&server, "noonmark_ocsp_signed_ahead_total") < 4.0 {
+    while server.metric("noonmark_ocsp_signed_ahead_total") < 4.0 {
         assert!(began.elapsed() < Duration::from_secs(10), "four certificates are answered for ahead");
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -299,9 +293,9 @@ fn a_restart_signs_nothing_again() -> Result<(), Failed> {
     let after = post(&server, &request);
     assert_eq!(after.body, before.body, "the very octets");
     std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(metric(&server, "noonmark_ocsp_signed_ahead_total"), 0.0);
-    assert_eq!(metric(&server, "noonmark_ocsp_answers_total{outcome=\"signed\"}"), 0.0);
-    assert_eq!(metric(&server, "noonmark_ocsp_answers_total{outcome=\"stored\"}"), 1.0);
+    assert_eq!(server.metric("noonmark_ocsp_signed_ahead_total"), 0.0);
+    assert_eq!(server.metric("noonmark_ocsp_answers_total{outcome=\"signed\"}"), 0.0);
+    assert_eq!(server.metric("noonmark_ocsp_answers_total{outcome=\"stored\"}"), 1.0);
     Ok(())
 }
 
@@ -325,7 +319,7 @@ fn other_settings() -> Result<(), Failed> {
     let server = installation.serve();
     let ask = || openssl(&installation, &server, &["-issuer", ISSUING, "-cert", TSU, "-no_nonce", "-resp_text"]);
     let began = Instant::now();
-    while metric(&server, "noonmark_ocsp_signed_ahead_total") < 4.0 {
+    while server.metric("noonmark_ocsp_signed_ahead_total") < 4.0 {
         assert!(began.elapsed() < Duration::from_secs(10), "four certificates are answered for ahead");
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -102,12 +102,6 @@ fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) -> Durati
     began.elapsed()
 }
 
-fn metric(server: &Server, name: &str) -> f64 {
-    let text = server.get("/metrics").text();
-    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
-    line.rsplit(' ').next().unwrap().parse().unwrap()
-}
-
 fn revoke(installation: &Installation, question: &Question) {
     installation.run(&["cert", "revoke", "issuing", &question.serial_hex(), "--reason", "superseded"]);
 }
@@ -152,8 +146,8 @@ fn revoked_while_signed_ahead() -> Result<(), Failed> {
     let (installation, faults) = faulty();
     let server = installation.serve();
     let ahead = "noonmark_ocsp_signed_ahead_total";
-    until("the first answers", PATIENCE, || metric(&server, ahead) >= 4.0);
-    let before = metric(&server, ahead);
+    until("the first answers", PATIENCE, || server.metric(ahead) >= 4.0);
+    let before = server.metric(ahead);
     softhsm::write_fault(&faults, "hang 1000");
     let serial = vec![0x41; 12];
     let row = format!("serial,not_after,state\n{},2036-01-01T00:00:00Z,good\n", hex::encode(&serial));
@@ -167,12 +161,12 @@ fn revoked_while_signed_ahead() -> Result<(), Failed> {
     std::thread::sleep(AT_ONCE);
     softhsm::write_fault(&faults, "ok");
     assert_eq!(said(&question, &question.ask(&server)), Said::Revoked);
-    until("an answer ahead to the new status", PATIENCE, || metric(&server, ahead) > before);
-    assert_eq!(metric(&server, ahead), before + 1.0, "the one that says good was never kept");
+    until("an answer ahead to the new status", PATIENCE, || server.metric(ahead) > before);
+    assert_eq!(server.metric(ahead), before + 1.0, "the one that says good was never kept");
     assert!(server.stop());
     let server = installation.serve();
     assert_eq!(said(&question, &question.ask(&server)), Said::Revoked);
-    assert_eq!(metric(&server, "noonmark_ocsp_answers_total{outcome=\"signed\"}"), 0.0, "from the store");
+    assert_eq!(server.metric("noonmark_ocsp_answers_total{outcome=\"signed\"}"), 0.0, "from the store");
     Ok(())
 }
 
@@ -258,8 +252,8 @@ fn signed_ahead_and_away() -> Result<(), Failed> {
     let first = question.ask(&server);
     assert_eq!(said(&question, &first), Said::Good);
     let ahead = "noonmark_ocsp_signed_ahead_total";
-    let before = metric(&server, ahead);
-    until("it is signed again", PATIENCE, || metric(&server, ahead) > before + 3.0);
+    let before = server.metric(ahead);
+    until("it is signed again", PATIENCE, || server.metric(ahead) > before + 3.0);
     cluster.kill();
     assert_eq!(said(&question, &question.ask(&server)), Said::Good, "from memory");
     Ok(())
