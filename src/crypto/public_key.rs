@@ -1,5 +1,6 @@
 //! Public keys, and the verification of signatures under them.
 
+use aws_lc_rs::digest::Digest;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
     ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1,
@@ -123,6 +124,25 @@ impl PublicKey {
             .map_err(|_| PublicKeyError::BadSignature)
     }
 
+    /// Verifies `value` over a message too long to be kept, by the digest that was made while it streamed by.
+    ///
+    /// # Errors
+    /// As [`Self::verify`]; Ed25519 verifies messages alone, a digest of another algorithm never verifies.
+    pub fn verify_digest(
+        &self,
+        algorithm: SignatureAlgorithm,
+        digest: &Digest,
+        value: &[u8],
+    ) -> Result<(), PublicKeyError> {
+        let verifier = self
+            .verifier(algorithm)
+            .filter(|_| algorithm != SignatureAlgorithm::Ed25519)
+            .ok_or(PublicKeyError::AlgorithmMismatch { signature: algorithm, key: self.algorithm })?;
+        UnparsedPublicKey::new(verifier, &self.key_bits)
+            .verify_digest(digest, value)
+            .map_err(|_| PublicKeyError::BadSignature)
+    }
+
     fn verifier(&self, algorithm: SignatureAlgorithm) -> Option<&'static dyn VerificationAlgorithm> {
         use DigestAlgorithm::{Sha256, Sha384, Sha512};
         Some(match (self.algorithm, algorithm) {
@@ -144,5 +164,31 @@ impl PublicKey {
             (KeyAlgorithm::Ed25519, SignatureAlgorithm::Ed25519) => &ED25519,
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+
+    use super::*;
+
+    #[test]
+    fn a_digest_verifies_as_its_message_does() {
+        use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+        let key = PublicKey::from_spki_der(spki.as_ref()).unwrap();
+        let value = pair.sign(&SystemRandom::new(), b"message").unwrap();
+        let algorithm = SignatureAlgorithm::Ecdsa(DigestAlgorithm::Sha256);
+        let verify = |digest: DigestAlgorithm, message: &[u8]| {
+            key.verify_digest(algorithm, &digest.digest(message), value.as_ref())
+        };
+        assert_eq!(verify(DigestAlgorithm::Sha256, b"message"), Ok(()));
+        assert_eq!(verify(DigestAlgorithm::Sha256, b"other"), Err(PublicKeyError::BadSignature));
+        assert_eq!(verify(DigestAlgorithm::Sha384, b"message"), Err(PublicKeyError::BadSignature));
+        let mismatch = key.verify_digest(SignatureAlgorithm::Ed25519, &DigestAlgorithm::Sha512.digest(b"m"), &[0; 64]);
+        assert!(matches!(mismatch, Err(PublicKeyError::AlgorithmMismatch { .. })));
     }
 }

@@ -1,5 +1,7 @@
 //! A key that signs.
 
+use aws_lc_rs::digest::Digest;
+
 use crate::crypto::{PublicKey, SignatureAlgorithm};
 
 use super::error::SignError;
@@ -14,6 +16,13 @@ pub trait Signer {
     /// # Errors
     /// The token's refusal, or an algorithm that does not go with the key.
     fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, SignError>;
+
+    /// Signs a message that is too long to be kept, by the digest that was made while it streamed by; the digest is the
+    /// algorithm's own ([`SignatureAlgorithm::digest`]).
+    ///
+    /// # Errors
+    /// As [`Self::sign`], and Ed25519, which signs messages alone (RFC 8032 §5.1.6).
+    fn sign_digest(&self, algorithm: SignatureAlgorithm, digest: &Digest) -> Result<Vec<u8>, SignError>;
 }
 
 /// How a challenge begins: no DER structure begins with this letter, so a challenge's signature is never one over

@@ -1,5 +1,6 @@
 //! The keys in a token: listing, finding, generating, destroying.
 
+use aws_lc_rs::digest::Digest;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 
@@ -37,6 +38,10 @@ impl Signer for Pkcs11Signer<'_> {
 
     fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, SignError> {
         self.token.sign(self.key, algorithm, message)
+    }
+
+    fn sign_digest(&self, algorithm: SignatureAlgorithm, digest: &Digest) -> Result<Vec<u8>, SignError> {
+        self.token.session.sign_digest(self.key, algorithm, digest.as_ref())
     }
 }
 

@@ -26,21 +26,32 @@ pub(super) fn with_input<T>(
     message: &[u8],
     sign: impl FnOnce(&Mechanism<'_>, &[u8]) -> Result<T, SignError>,
 ) -> Result<T, SignError> {
+    if algorithm == SignatureAlgorithm::Ed25519 && algorithm.fits(key) {
+        return sign(&Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)), message);
+    }
+    with_digest(algorithm, key, algorithm.digest().digest(message).as_ref(), sign)
+}
+
+/// The same for a message of which only the digest is there; Ed25519 signs no digest.
+pub(super) fn with_digest<T>(
+    algorithm: SignatureAlgorithm,
+    key: KeyAlgorithm,
+    value: &[u8],
+    sign: impl FnOnce(&Mechanism<'_>, &[u8]) -> Result<T, SignError>,
+) -> Result<T, SignError> {
     let unsupported = || SignError::Unsupported { tier: TierKind::Pkcs11, key, signature: algorithm };
-    if !algorithm.fits(key) {
+    if !algorithm.fits(key) || value.len() != algorithm.digest().output_len() {
         return Err(unsupported());
     }
     match algorithm {
-        SignatureAlgorithm::Ecdsa(digest) => {
+        SignatureAlgorithm::Ecdsa(_) => {
             let order_bytes = match key {
                 KeyAlgorithm::EcP256 => 32,
                 KeyAlgorithm::EcP384 => 48,
                 _ => return Err(unsupported()),
             };
-            let value = digest.digest(message);
             // FIPS 186-4 §6.4: the leftmost bits of the digest, as many as the order has. Some tokens cut it
             // themselves, others answer CKR_DATA_LEN_RANGE.
-            let value = value.as_ref();
             sign(&Mechanism::Ecdsa, value.get(..order_bytes).unwrap_or(value))
         }
         SignatureAlgorithm::RsaPkcs1(digest) => {
@@ -50,7 +61,7 @@ pub(super) fn with_input<T>(
                 DigestAlgorithm::Sha512 => SHA512_DIGEST_INFO,
                 _ => return Err(unsupported()),
             };
-            sign(&Mechanism::RsaPkcs, &[&prefix, digest.digest(message).as_ref()].concat())
+            sign(&Mechanism::RsaPkcs, &[&prefix, value].concat())
         }
         SignatureAlgorithm::RsaPss(digest) => {
             let (hash_alg, mgf, salt_bytes) = match digest {
@@ -60,9 +71,9 @@ pub(super) fn with_input<T>(
                 _ => return Err(unsupported()),
             };
             let parameters = PkcsPssParams { hash_alg, mgf, s_len: u64::from(salt_bytes).into() };
-            sign(&Mechanism::RsaPkcsPss(parameters), digest.digest(message).as_ref())
+            sign(&Mechanism::RsaPkcsPss(parameters), value)
         }
-        SignatureAlgorithm::Ed25519 => sign(&Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)), message),
+        SignatureAlgorithm::Ed25519 => Err(unsupported()),
     }
 }
 
@@ -91,5 +102,10 @@ mod tests {
             let answer = with_input(algorithm, key, b"m", |_, _| Ok(()));
             assert!(matches!(answer, Err(SignError::Unsupported { .. })), "{algorithm} with {key}");
         }
+        let sha256 = SignatureAlgorithm::Ecdsa(DigestAlgorithm::Sha256);
+        let short = with_digest(sha256, KeyAlgorithm::EcP256, &[0; 31], |_, _| Ok(()));
+        assert!(matches!(short, Err(SignError::Unsupported { .. })), "a digest of another length");
+        let ed25519 = with_digest(SignatureAlgorithm::Ed25519, KeyAlgorithm::Ed25519, &[0; 64], |_, _| Ok(()));
+        assert!(matches!(ed25519, Err(SignError::Unsupported { .. })), "Ed25519 signs messages");
     }
 }

@@ -88,6 +88,19 @@ impl ModuleSession {
         })?;
         Ok(algorithm.value_from_raw(raw)?)
     }
+
+    /// The same over a message's digest.
+    pub(in crate::keys) fn sign_digest(
+        &self,
+        key: Resolved,
+        algorithm: SignatureAlgorithm,
+        digest: &[u8],
+    ) -> Result<Vec<u8>, SignError> {
+        let raw = mechanism::with_digest(algorithm, key.algorithm, digest, |mechanism, input| {
+            Ok(self.call(|session| session.sign(mechanism, key.handle, input))?)
+        })?;
+        Ok(algorithm.value_from_raw(raw)?)
+    }
 }
 
 impl Drop for ModuleSession {

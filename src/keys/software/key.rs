@@ -1,7 +1,7 @@
 //! A key pair in memory.
 
+use aws_lc_rs::digest::Digest;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
@@ -95,31 +95,32 @@ impl Signer for SoftwareKey {
     }
 
     fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        if let (Pair::Ed25519(pair), SignatureAlgorithm::Ed25519) = (&self.pair, algorithm) {
+            return Ok(pair.try_sign(message).map_err(|_| SignError::Library)?.as_ref().to_vec());
+        }
+        self.sign_digest(algorithm, &algorithm.digest().digest(message))
+    }
+
+    fn sign_digest(&self, algorithm: SignatureAlgorithm, digest: &Digest) -> Result<Vec<u8>, SignError> {
         use DigestAlgorithm::{Sha256, Sha384, Sha512};
         let key = self.public_key.algorithm();
-        let encoding: &'static dyn RsaEncoding = match (&self.pair, algorithm, key) {
+        let (pair, encoding): (_, &'static dyn RsaEncoding) = match (&self.pair, algorithm, key) {
             // The library signs each curve with the digest of its size only.
             (Pair::Ecdsa(pair), SignatureAlgorithm::Ecdsa(Sha256), KeyAlgorithm::EcP256)
             | (Pair::Ecdsa(pair), SignatureAlgorithm::Ecdsa(Sha384), KeyAlgorithm::EcP384) => {
-                let value = pair.sign(&SystemRandom::new(), message).map_err(|_| SignError::Library)?;
+                let value = pair.sign_digest(digest).map_err(|_| SignError::Library)?;
                 return Ok(value.as_ref().to_vec());
             }
-            (Pair::Ed25519(pair), SignatureAlgorithm::Ed25519, _) => {
-                return Ok(pair.try_sign(message).map_err(|_| SignError::Library)?.as_ref().to_vec());
-            }
-            (Pair::Rsa(_), SignatureAlgorithm::RsaPkcs1(Sha256), _) => &RSA_PKCS1_SHA256,
-            (Pair::Rsa(_), SignatureAlgorithm::RsaPkcs1(Sha384), _) => &RSA_PKCS1_SHA384,
-            (Pair::Rsa(_), SignatureAlgorithm::RsaPkcs1(Sha512), _) => &RSA_PKCS1_SHA512,
-            (Pair::Rsa(_), SignatureAlgorithm::RsaPss(Sha256), _) => &RSA_PSS_SHA256,
-            (Pair::Rsa(_), SignatureAlgorithm::RsaPss(Sha384), _) => &RSA_PSS_SHA384,
-            (Pair::Rsa(_), SignatureAlgorithm::RsaPss(Sha512), _) => &RSA_PSS_SHA512,
+            (Pair::Rsa(pair), SignatureAlgorithm::RsaPkcs1(Sha256), _) => (pair, &RSA_PKCS1_SHA256),
+            (Pair::Rsa(pair), SignatureAlgorithm::RsaPkcs1(Sha384), _) => (pair, &RSA_PKCS1_SHA384),
+            (Pair::Rsa(pair), SignatureAlgorithm::RsaPkcs1(Sha512), _) => (pair, &RSA_PKCS1_SHA512),
+            (Pair::Rsa(pair), SignatureAlgorithm::RsaPss(Sha256), _) => (pair, &RSA_PSS_SHA256),
+            (Pair::Rsa(pair), SignatureAlgorithm::RsaPss(Sha384), _) => (pair, &RSA_PSS_SHA384),
+            (Pair::Rsa(pair), SignatureAlgorithm::RsaPss(Sha512), _) => (pair, &RSA_PSS_SHA512),
             _ => return Err(SignError::Unsupported { tier: TierKind::Software, key, signature: algorithm }),
         };
-        let Pair::Rsa(pair) = &self.pair else {
-            return Err(SignError::Unsupported { tier: TierKind::Software, key, signature: algorithm });
-        };
         let mut value = vec![0; pair.public_modulus_len()];
-        pair.sign(encoding, &SystemRandom::new(), message, &mut value).map_err(|_| SignError::Library)?;
+        pair.sign_digest(encoding, digest, &mut value).map_err(|_| SignError::Library)?;
         Ok(value)
     }
 }
