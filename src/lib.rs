@@ -10,6 +10,7 @@ pub mod ca;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod crls;
 pub mod crypto;
 pub mod http;
 pub mod keys;

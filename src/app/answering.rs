@@ -34,6 +34,14 @@ pub(super) struct IssuerPlan {
 }
 
 impl IssuerPlan {
+    pub(super) fn row(&self) -> &IssuerRow {
+        &self.row
+    }
+
+    pub(super) fn settings(&self) -> &IssuerSettings {
+        &self.settings
+    }
+
     pub(super) fn responders(&self) -> &[Candidate] {
         &self.responders
     }

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Installation;
+use super::crl_publishing::crl_check;
 use super::readiness::{check, clock_check, profile_check, tier_is_software};
 use super::toml_template::SOFTWARE_TIER_WARNING;
+use crate::ca::IssuerSettings;
 use crate::clock::MachineClock;
 use crate::config::Configuration;
 use crate::http::{CheckState, ReadyCheck};
 use crate::keys::Token;
+use crate::store::{CrlRow, IssuerOrigin};
 
 /// How long the clock's first check may take.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -60,10 +63,31 @@ pub fn run(configuration: Configuration) -> Vec<ReadyCheck> {
         );
         checks.push(check("callers", CheckState::Warning, reason));
     }
+    if let Ok(installation) = &opened {
+        checks.extend(crl_checks(installation, now_s));
+    }
     if configuration.tsa.is_empty() {
         checks.push(check("profiles", CheckState::Failed, "noonmark.toml has no [tsa.NAME] section"));
     }
     checks
+}
+
+/// Every own issuer's CRLs; a store that does not answer is told by its own check.
+fn crl_checks(installation: &Installation, now_s: i64) -> Vec<ReadyCheck> {
+    let Ok((issuers, rows)) =
+        installation.store.issuers().and_then(|issuers| Ok((issuers, installation.store.published_crls()?)))
+    else {
+        return Vec::new();
+    };
+    let own = issuers.into_iter().filter(|issuer| issuer.origin == IssuerOrigin::Own);
+    own.map(|issuer| {
+        let of_issuer: Vec<CrlRow> = rows.iter().filter(|row| row.issuer_id == issuer.id).cloned().collect();
+        match IssuerSettings::from_json(&issuer.settings) {
+            Ok(settings) => crl_check(&issuer.name, &settings.crl, &of_issuer, now_s),
+            Err(error) => check(format!("crl {}", issuer.name), CheckState::Failed, error.to_string()),
+        }
+    })
+    .collect()
 }
 
 fn store_check(installation: &Installation) -> ReadyCheck {

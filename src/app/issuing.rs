@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::installation::Installation;
+use super::issuer_key::ROOT;
 use crate::ca::registry::{Issuer, IssuingRules, Registry, RegistryError};
-use crate::ca::{Certificate, IssuerSettings};
+use crate::ca::{Certificate, CrlSettings, IssuerSettings};
 use crate::ledger::Ledger;
 use crate::store::IssuerOrigin;
 
@@ -30,7 +31,11 @@ pub(super) fn issuer_or_add(
 ) -> Result<Issuer, RegistryError> {
     match registry.issuer(name) {
         Err(RegistryError::NoSuchIssuer { .. }) => {
-            registry.add_issuer(name, IssuerOrigin::Own, certificate, IssuerSettings::default(), who)?;
+            let mut settings = IssuerSettings::default();
+            if name == ROOT {
+                settings.crl = CrlSettings::by_hand();
+            }
+            registry.add_issuer(name, IssuerOrigin::Own, certificate, settings, who)?;
             registry.issuer(name)
         }
         other => other,

@@ -3,20 +3,24 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::answering::Answering;
+use super::crl_publishing::crl_check;
 use super::toml_template::SOFTWARE_TIER_WARNING;
 use super::units::{Candidate, UnitFault};
 use crate::ca::{Certificate, CertificateKind};
 use crate::clock::Clock;
 use crate::config::{Configuration, TierName};
+use crate::crls::Shelf;
 use crate::http::{CheckState, Readiness, ReadyCheck, ReadyReport};
 use crate::keys::{Pool, PoolState};
 use crate::ledger::Ledger;
+use crate::store::{CrlRow, IssuerOrigin};
 
 /// The parts of a server, as far as they tell whether it is ready.
 pub(super) struct Watched {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) answering: Arc<Answering>,
+    pub(super) shelf: Arc<Shelf>,
     pub(super) pool: RwLock<Option<Arc<Pool>>>,
     pub(super) software_tier: bool,
     /// Each profile with its unit, or why it has none; replaced at SIGHUP.
@@ -104,6 +108,12 @@ impl Readiness for SharedReadiness {
         checks.extend(profiles.iter().map(|(name, unit)| profile_check(name, unit, now_s)));
         drop(profiles);
         checks.extend(watched.answering.checks(now_s));
+        let rows = watched.shelf.rows();
+        for plan in watched.answering.plans().iter().filter(|plan| plan.row().origin == IssuerOrigin::Own) {
+            let of_issuer: Vec<CrlRow> =
+                rows.iter().filter(|(issuer, _)| *issuer == plan.row().name).map(|(_, row)| row.clone()).collect();
+            checks.push(crl_check(&plan.row().name, &plan.settings().crl, &of_issuer, now_s));
+        }
         ReadyReport { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }
 }

@@ -20,6 +20,7 @@ use super::units::UnitFault;
 use crate::ca::registry::Registry;
 use crate::clock::{Clock, ClockEvent, ClockStartError, MachineClock};
 use crate::config::{Configuration, ConfigurationError, HttpSection};
+use crate::crls::{Shelf, ShelfKeeper};
 use crate::http::server::StartError;
 use crate::http::{self, ApiKeys, Callers, Limits, Services, TlsIdentity};
 use crate::keys::KeyError;
@@ -97,6 +98,8 @@ pub(super) struct Server {
     pub(super) authority: Arc<Authority>,
     pub(super) answering: Arc<Answering>,
     pub(super) watched: Arc<Watched>,
+    shelf: Arc<Shelf>,
+    shelf_keeper: ShelfKeeper,
     /// The keys to the API, as HTTP knows them.
     api_keys: Arc<RwLock<Arc<ApiKeys>>>,
 }
@@ -151,6 +154,7 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
                 public_url: configuration.public_url.clone(),
                 authority: Arc::clone(&server.authority),
                 responder: Arc::clone(&server.answering.responder),
+                shelf: Arc::clone(&server.shelf),
                 callers: RwLock::new(Arc::new(callers(configuration))),
                 api_keys: Arc::clone(&server.api_keys),
                 registry: Arc::new(installation.registry(Arc::clone(&server.ledger))),
@@ -223,10 +227,14 @@ impl Server {
         .map_err(system("starting the OCSP responder"))?;
         let holder = format!("server {}", ledger.health().server_id);
         let answering = Answering::new(responder, holder).map_err(system("starting to sign OCSP answers ahead"))?;
+        let shelf = Arc::new(Shelf::new(installation.configuration.directory.join("cache").join("crls")));
+        let shelf_keeper = ShelfKeeper::start(Arc::clone(&shelf), Arc::clone(&installation.store))
+            .map_err(system("starting to fetch published CRLs"))?;
         let watched = Arc::new(Watched {
             clock: trusted_clock,
             ledger: Arc::clone(&ledger),
             answering: Arc::clone(&answering),
+            shelf: Arc::clone(&shelf),
             pool: RwLock::new(None),
             software_tier: tier_is_software(&installation.configuration),
             profiles: RwLock::new(Vec::new()),
@@ -242,6 +250,8 @@ impl Server {
                 authority,
                 answering,
                 watched,
+                shelf,
+                shelf_keeper,
                 api_keys: Arc::default(),
             },
             recorder,
@@ -356,6 +366,7 @@ impl Server {
     fn stop(&self, recorder: Recorder, result: &Result<(), ServeError>) {
         // Before the lock: its thread may be about to reload.
         self.answering.stop();
+        self.shelf_keeper.stop();
         // A reload that is under way finishes first: it must not find half a server.
         let _no_reload = self.one_reload();
         let pool = self.watched.pool.read().unwrap_or_else(PoisonError::into_inner).clone();

@@ -58,8 +58,10 @@ pub struct IssuerUrls {
     pub ocsp: String,
     /// AIA id-ad-caIssuers.
     pub ca_issuers: String,
-    /// The CRL distribution point.
+    /// The CRL distribution point: the complete CRL.
     pub crl: String,
+    /// The partition that lists certificates of end entities instead, and its CRL.
+    pub crl_partition: Option<(u16, String)>,
 }
 
 impl IssuerUrls {
@@ -71,7 +73,22 @@ impl IssuerUrls {
             ocsp: format!("{base}/ocsp/{issuer}"),
             ca_issuers: format!("{base}/ca/{issuer}.cer"),
             crl: format!("{base}/crl/{issuer}.crl"),
+            crl_partition: None,
         }
+    }
+
+    /// The same with a partition of the issuer's CRLs; 0 for none.
+    #[must_use]
+    pub fn in_partition(mut self, number: u16) -> Self {
+        let base = self.crl.strip_suffix(".crl").unwrap_or(&self.crl);
+        self.crl_partition = (number > 0).then(|| (number, format!("{base}/{number}.crl")));
+        self
+    }
+
+    /// The delta to the complete CRL.
+    #[must_use]
+    pub fn delta_crl(&self) -> String {
+        format!("{}/delta.crl", self.crl.strip_suffix(".crl").unwrap_or(&self.crl))
     }
 }
 
@@ -104,6 +121,8 @@ pub struct Unsigned {
     tbs_der: Vec<u8>,
     algorithm_der: Vec<u8>,
     algorithm: SignatureAlgorithm,
+    /// The partition whose CRL its distribution point names; 0 for the complete one.
+    pub(super) crl_partition: u16,
 }
 
 impl Draft<'_> {
@@ -217,7 +236,7 @@ impl Unsigned {
                 &writer::tlv(writer::context(3), &[&sequence_of(parts.extensions)]),
             ],
         );
-        Ok(Self { tbs_der, algorithm_der, algorithm: parts.algorithm })
+        Ok(Self { tbs_der, algorithm_der, algorithm: parts.algorithm, crl_partition: 0 })
     }
 
     /// The certificate as it will be, without its signature.
@@ -238,6 +257,12 @@ impl Unsigned {
     #[must_use]
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.algorithm
+    }
+
+    /// The partition whose CRL its distribution point names; 0 for the complete one.
+    #[must_use]
+    pub fn crl_partition(&self) -> u16 {
+        self.crl_partition
     }
 
     fn join(&self, signature: &[u8]) -> Vec<u8> {

@@ -227,7 +227,7 @@ impl IssuingProfile {
         }
         let (not_before_s, not_after_s) = self.validity(request)?;
         let extensions = self.extensions(request, &subject, &names, policies, not_before_s, not_after_s)?;
-        let unsigned = Unsigned::new(&TbsParts {
+        let mut unsigned = Unsigned::new(&TbsParts {
             serial: request.serial,
             algorithm: request.algorithm,
             issuer_der: &request.issuer.subject_der,
@@ -237,6 +237,7 @@ impl IssuingProfile {
             public_key: request.public_key,
             extensions: &extensions,
         })?;
+        unsigned.crl_partition = self.crl_partition(request).map_or(0, |(number, _)| *number);
         let findings: Vec<LintFinding> = lint::lint(unsigned.tbs_der(), request.issuer, self)
             .into_iter()
             .filter(|finding| finding.severity == Severity::Error)
@@ -400,7 +401,8 @@ impl IssuingProfile {
         list.push(extension::subject_key_identifier(request.public_key)?);
         list.push(extension::authority_key_identifier(request.issuer)?);
         if self.crl_distribution_point && request.publishes_crls {
-            list.push(extension::distribution_point(&request.urls.crl)?);
+            let partition = self.crl_partition(request).map(|(_, url)| url);
+            list.push(extension::distribution_point(partition.unwrap_or(&request.urls.crl))?);
         }
         let ocsp = self.ocsp_pointer.then_some(request.urls.ocsp.as_str());
         let ca_issuers = self.ca_issuers_pointer.then_some(request.urls.ca_issuers.as_str());
@@ -418,6 +420,15 @@ impl IssuingProfile {
             list.push(extension(ID_PKIX_OCSP_NOCHECK, false, &[writer::NULL, 0]));
         }
         Ok(list)
+    }
+}
+
+impl IssuingProfile {
+    /// The partition that lists the certificate. CA certificates are in the complete CRL: partitions are for end entities
+    /// alone, and say so (RFC 5280 §5.2.5: onlyContainsUserCerts).
+    fn crl_partition<'a>(&self, request: &'a IssueRequest<'_>) -> Option<&'a (u16, String)> {
+        let is_partitioned = self.crl_distribution_point && request.publishes_crls && !self.is_ca;
+        request.urls.crl_partition.as_ref().filter(|_| is_partitioned)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::crl_settings::{CrlSettings, CrlSettingsError};
 use crate::store::CertIdHash;
 
 /// What an answer says of a serial number that was never issued (RFC 6960 §2.2).
@@ -29,6 +30,8 @@ pub struct IssuerSettings {
     pub not_issued: NotIssuedAnswer,
     /// Whether answers carry ArchiveCutoff, the issuer's notBefore (EN 319 411-2 CSS-6.3.10-10).
     pub archive_cutoff: bool,
+    /// How its CRLs are made, where its key is here.
+    pub crl: CrlSettings,
 }
 
 impl Default for IssuerSettings {
@@ -39,6 +42,7 @@ impl Default for IssuerSettings {
             answer_nonce: true,
             not_issued: NotIssuedAnswer::Unknown,
             archive_cutoff: false,
+            crl: CrlSettings::default(),
         }
     }
 }
@@ -61,6 +65,9 @@ pub enum IssuerSettingsError {
         /// What was asked for.
         validity_s: u32,
     },
+    /// CRLs.
+    #[error(transparent)]
+    Crl(#[from] CrlSettingsError),
 }
 
 /// Short enough for trials; public CAs must stay at 8 hours or above.
@@ -85,7 +92,8 @@ impl IssuerSettings {
     ///
     /// # Errors
     /// They are not.
-    pub fn checked(self) -> Result<Self, IssuerSettingsError> {
+    pub fn checked(mut self) -> Result<Self, IssuerSettingsError> {
+        self.crl = self.crl.checked()?;
         if (MIN_VALIDITY_S..=MAX_VALIDITY_S).contains(&self.validity_s) {
             Ok(self)
         } else {

@@ -91,7 +91,8 @@ impl SubjectName {
 }
 
 /// A Name as RFC 4514 writes it, or its octets where the library can't read it.
-pub(crate) fn display(name_der: &[u8]) -> String {
+#[must_use]
+pub fn display(name_der: &[u8]) -> String {
     Name::from_der(name_der).map_or_else(|_| hex::encode(name_der), |name| name.to_string())
 }
 

@@ -147,7 +147,8 @@ impl IssueOrder {
             alternative_names: &names,
             policies: &policies,
             issuer: &issuer.certificate,
-            urls: &IssuerUrls::new(public_url, &issuer.row.name),
+            urls: &IssuerUrls::new(public_url, &issuer.row.name)
+                .in_partition(issuer.settings.crl.partition_of(&serial)),
             publishes_crls: true,
             algorithm: issuer.certificate.public_key.algorithm().default_signature(),
             not_before_s: now_s,

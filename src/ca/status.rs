@@ -262,6 +262,7 @@ mod tests {
             subject: "CN=x".to_owned(),
             not_before_s: NOT_BEFORE_S,
             not_after_s: 3_000_000,
+            crl_partition: 0,
             certificate_sha256: None,
             changed_by: "somebody".to_owned(),
             changed_at_us: 5,

@@ -7,12 +7,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
 use serde_json::json;
 
-use super::{Failure, environment, operator};
+use super::{Failure, operator};
 use crate::app::lifecycle::{ResponderMade, Steward};
-use crate::app::{Desk, Installation, rfc3339};
+use crate::app::{Desk, rfc3339};
 use crate::ca::registry::Issuer;
-use crate::ca::{Certificate, IssuerSettings, NotIssuedAnswer, pem_decode, pem_encode};
-use crate::config::Configuration;
+use crate::ca::{Certificate, CrlSettingsChange, IssuerSettings, NotIssuedAnswer, pem_decode, pem_encode};
 use crate::crypto::KeyAlgorithm;
 use crate::store::{CertIdHash, IssuerOrigin};
 
@@ -130,6 +129,53 @@ pub struct SetArguments {
     /// Whether answers carry ArchiveCutoff, the issuer's notBefore
     #[arg(long, value_name = "true|false")]
     pub archive_cutoff: Option<bool>,
+    /// How its CRLs are made
+    #[command(flatten)]
+    pub crl: CrlArguments,
+}
+
+/// Arguments of `issuer set` about CRLs, of an issuer of your own.
+#[derive(Debug, Args)]
+pub struct CrlArguments {
+    /// How often a complete CRL is made, in hours
+    #[arg(long, value_name = "HOURS", conflicts_with = "crl_interval_seconds")]
+    pub crl_interval_hours: Option<u32>,
+    /// The same in seconds, for trials
+    #[arg(long, value_name = "SECONDS")]
+    pub crl_interval_seconds: Option<u32>,
+    /// How long a CRL holds after the next was due, in hours; with the interval 10 days at most (TLS BR 4.9.7)
+    #[arg(long, value_name = "HOURS", conflicts_with = "crl_overlap_seconds")]
+    pub crl_overlap_hours: Option<u32>,
+    /// The same in seconds, for trials
+    #[arg(long, value_name = "SECONDS")]
+    pub crl_overlap_seconds: Option<u32>,
+    /// How long after a revocation the complete CRL is made; the delta goes out at once
+    #[arg(long, value_name = "SECONDS")]
+    pub crl_debounce_seconds: Option<u32>,
+    /// How often a delta is made without a revocation; 0 makes none
+    #[arg(long, value_name = "SECONDS")]
+    pub crl_delta_seconds: Option<u32>,
+    /// Over how many CRLs new certificates are spread; never lowered
+    #[arg(long, value_name = "N")]
+    pub crl_partitions: Option<u16>,
+    /// Whether certificates that expire from now on stay on the CRL (expiredCertsOnCRL)
+    #[arg(long, value_name = "true|false")]
+    pub crl_keep_expired: Option<bool>,
+}
+
+impl CrlArguments {
+    fn change(&self) -> CrlSettingsChange {
+        let seconds =
+            |seconds: Option<u32>, hours: Option<u32>| seconds.or(hours.map(|hours| hours.saturating_mul(3_600)));
+        CrlSettingsChange {
+            interval_s: seconds(self.crl_interval_seconds, self.crl_interval_hours),
+            overlap_s: seconds(self.crl_overlap_seconds, self.crl_overlap_hours),
+            debounce_s: self.crl_debounce_seconds,
+            delta_interval_s: self.crl_delta_seconds,
+            partitions: self.crl_partitions,
+            keep_expired: self.crl_keep_expired,
+        }
+    }
 }
 
 pub(super) fn run(directory: &Path, verb: &IssuerVerb) -> Result<ExitCode, Failure> {
@@ -160,14 +206,8 @@ fn add(desk: &Desk, arguments: &AddArguments) -> Result<(), Failure> {
 }
 
 /// The installation, with its tokens' module at hand.
-fn open(directory: &Path) -> Result<Installation, Failure> {
-    let configuration = Configuration::load(directory)?;
-    environment::enter(&configuration.module_environment)?;
-    Ok(Installation::with(configuration)?)
-}
-
 fn create(directory: &Path, arguments: &CreateArguments) -> Result<(), Failure> {
-    let installation = open(directory)?;
+    let installation = operator::open(directory)?;
     let steward = Steward::new(&installation, &operator::name())?;
     let certificate = steward.create_issuer(&arguments.name, &arguments.common_name, arguments.algorithm)?;
     let folder = directory.join("certificates");
@@ -181,7 +221,7 @@ fn create(directory: &Path, arguments: &CreateArguments) -> Result<(), Failure> 
 }
 
 fn responder(directory: &Path, arguments: &ResponderArguments) -> Result<(), Failure> {
-    let installation = open(directory)?;
+    let installation = operator::open(directory)?;
     let steward = Steward::new(&installation, &operator::name())?;
     match steward.make_responder(&arguments.name, arguments.algorithm)? {
         ResponderMade::Certified(row, certificate) => {
@@ -280,6 +320,7 @@ fn set(desk: &Desk, arguments: &SetArguments) -> Result<(), Failure> {
     if let Some(archive_cutoff) = arguments.archive_cutoff {
         settings.archive_cutoff = archive_cutoff;
     }
+    settings.crl = arguments.crl.change().over(settings.crl, desk.now_s()?);
     desk.registry.change_settings(&issuer, settings, &operator::name())?;
     println!(
         "{} is answered for by its new settings; answers that stand keep theirs until they are renewed",

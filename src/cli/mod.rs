@@ -9,6 +9,7 @@ mod ca_agent;
 mod cert;
 mod check;
 mod completions;
+mod crl;
 mod environment;
 mod failure;
 mod init;
@@ -52,7 +53,7 @@ pub enum Verb {
     Up(up::UpArguments),
     /// Serve: timestamps and certificates' status over HTTP
     Serve(serve::ServeArguments),
-    /// Issue what was ordered and renew what is due with the ca token's key, beside `serve`
+    /// Issue what was ordered, renew what is due and make CRLs with the ca token's key, beside `serve`
     CaAgent(ca_agent::CaAgentArguments),
     /// Is everything that serving needs in order? Token, keys, certificates, clock, store
     Check(check::CheckArguments),
@@ -65,6 +66,9 @@ pub enum Verb {
     /// Certificates: issuing by profile, their status, revoking
     #[command(subcommand)]
     Cert(cert::CertVerb),
+    /// CRLs: publishing, and looking at anybody's
+    #[command(subcommand)]
+    Crl(crl::CrlVerb),
     /// Keys to the API: who may use it, as what
     #[command(subcommand)]
     ApiKey(api_key::ApiKeyVerb),
@@ -102,6 +106,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Verb::CaAgent(agent) => ca_agent::run(&arguments.dir, agent),
         Verb::Issuer(verb) => issuer::run(&arguments.dir, verb),
         Verb::Cert(verb) => cert::run(&arguments.dir, verb),
+        Verb::Crl(verb) => crl::run(&arguments.dir, verb),
         Verb::Check(check) => check::run(&arguments.dir, check),
         Verb::Key(verb) => key::run(&arguments.dir, verb),
         Verb::ApiKey(verb) => api_key::run(&arguments.dir, verb),

@@ -1,12 +1,24 @@
-//! Who runs a verb: what stands in the ledger as `who`.
+//! Who runs a verb, which stands in the ledger as `who`, and on which installation.
 //!
 //! USER and LOGNAME are what the operator says of itself; the process' owner and the login that the kernel keeps for
 //! auditing are not.
 
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use super::{Failure, environment};
+use crate::app::Installation;
+use crate::config::Configuration;
 
 /// What /proc/self/loginuid holds where nobody logged in.
 const NO_LOGIN: u32 = u32::MAX;
+
+/// The installation in a directory, with the environment that its modules want: for verbs that open tokens.
+pub(super) fn open(directory: &Path) -> Result<Installation, Failure> {
+    let configuration = Configuration::load(directory)?;
+    environment::enter(&configuration.module_environment)?;
+    Ok(Installation::with(configuration)?)
+}
 
 /// The process' owner, and who logged in, where that is somebody else.
 pub(super) fn name() -> String {

@@ -9,6 +9,7 @@ mod api_keys;
 mod body;
 mod caller;
 mod certificates;
+mod crl;
 mod limits;
 mod mailbox;
 mod ocsp;
@@ -36,6 +37,7 @@ pub use tls::{TlsError, TlsIdentity};
 use self::problem::Problem;
 use crate::ca::registry::Registry;
 use crate::config::HttpSection;
+use crate::crls::Shelf;
 use crate::ocsp::Responder;
 use crate::tsa::Authority;
 
@@ -51,6 +53,8 @@ pub struct Services {
     pub authority: Arc<Authority>,
     /// Certificates' status.
     pub responder: Arc<Responder>,
+    /// Published CRLs.
+    pub shelf: Arc<Shelf>,
     /// Who is known by name.
     pub callers: RwLock<Arc<Callers>>,
     /// The keys to the API; whoever follows the store puts new ones here.

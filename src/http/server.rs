@@ -16,7 +16,7 @@ use super::mailbox::Mailbox;
 use super::problem::Problem;
 use super::tls::{self, TlsError};
 use super::tsa::TimestampSeconds;
-use super::{Services, certificates, ocsp, operators, pages, tsa as tsa_routes, v1};
+use super::{Services, certificates, crl, ocsp, operators, pages, tsa as tsa_routes, v1};
 use crate::crypto::sha256;
 
 /// File descriptors kept for the store, the token's module, listeners and the log.
@@ -83,6 +83,7 @@ pub fn start(
             .configure(tsa_routes::routes)
             .configure(operators::routes)
             .configure(certificates::routes)
+            .configure(crl::routes)
             .configure(v1::routes)
             .configure(pages::routes)
             .default_service(web::to(not_found))

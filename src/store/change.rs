@@ -28,6 +28,8 @@ pub(super) enum Conflict {
     OtherIssuer(Vec<u8>),
     #[error("the certificate of key {0} is no longer the one that was to be renewed; look at `noonmark key list`")]
     KeyCertificate(String),
+    #[error("CRL {0} can't be published: it is not staged whole, or another agent has taken a higher number since")]
+    Crl(i64),
     #[error("a task by the name of {0} is there already")]
     TaskName(String),
     #[error("task {0} is not waiting: it was finished by somebody else, or there is no such task")]

@@ -6,10 +6,11 @@
 //! One contract suite, tests/it/store.rs, holds both to the same behaviour.
 //!
 //! The operations stand here (servers, ledger, keys, certificates, profiles), in `registry` (issuers, certificates'
-//! status, signed answers), in `desk` (tasks, API keys, leases, idempotency), in `change` (what is changed together with
+//! status, signed answers), in `crls` (what CRLs list, CRLs staged and published), in `desk` (tasks, API keys, leases, idempotency), in `change` (what is changed together with
 //! its record) and in `watch` (hearing of others' changes).
 
 mod change;
+mod crls;
 mod desk;
 mod error;
 mod postgres;
@@ -24,6 +25,7 @@ mod watch;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use crls::{CRL_CHUNK, CrlRow, CrlScope, Listed, ListedPlace, ListedRow};
 pub use desk::Claim;
 pub use error::{AppendError, StoreError};
 pub use registry::Due;

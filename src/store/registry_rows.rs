@@ -126,6 +126,8 @@ pub struct RegistryRow {
     pub not_before_s: i64,
     /// notAfter, in seconds since 1970.
     pub not_after_s: i64,
+    /// The partition whose CRL lists it, as its distribution point says; 0 where it is the complete one.
+    pub crl_partition: u16,
     /// The certificate itself, if it is known.
     pub certificate_sha256: Option<[u8; 32]>,
     /// Who changed it last.
@@ -348,6 +350,12 @@ pub enum Change {
         rows: Vec<RegistryRow>,
         /// The certificates that they name, as far as these are known.
         certificates: Vec<CertificateRow>,
+    },
+    /// A staged CRL takes the place of the published one of its issuer and scope. Refused unless it is staged whole, its
+    /// number is the last that was taken, and the one before was not begun later: one who was overtaken publishes nothing.
+    PublishCrl {
+        /// Its id.
+        crl_id: i64,
     },
     /// Another certificate for a key (`keys.certificate_sha256`), stored with it. Refused if the key's certificate is no
     /// longer `before`.

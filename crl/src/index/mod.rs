@@ -118,6 +118,12 @@ impl Index {
         u16::try_from(number).ok().map(IssuerNumber)
     }
 
+    /// An issuer's Name, DER, by its number in this index.
+    #[must_use]
+    pub fn issuer_name(&self, number: IssuerNumber) -> Option<&[u8]> {
+        self.issuers.get(usize::from(number.0)).map(Vec::as_slice)
+    }
+
     /// The names of issuers, DER, by their numbers; the CRL's own is the first.
     pub fn issuers(&self) -> impl Iterator<Item = &[u8]> {
         self.issuers.iter().map(Vec::as_slice)

@@ -1,12 +1,14 @@
-//! `ca-agent`: the process that opens the ca token while the server runs. It issues what officers asked for and renews
-//! what is due.
+//! `ca-agent`: the process that opens the ca token while the server runs. It issues what officers asked for, renews what
+//! is due, and makes CRLs.
 //!
 //! What it does passes through the store; this process listens nowhere. One agent works at a time, by a lease: a second
 //! one waits and takes over when the first is gone.
 
+mod crls;
 mod orders;
 mod renewals;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -92,7 +94,12 @@ pub fn run(configuration: Configuration) -> Result<(), AgentError> {
     let pid = std::process::id();
     ledger.record_event(Event::new("agent-started", json!({ "version": env!("CARGO_PKG_VERSION"), "pid": pid })))?;
     let registry = installation.registry(Arc::clone(&ledger));
-    let agent = Agent { holder: format!("agent {pid} of chain {}", ledger.health().server_id), installation, registry };
+    let agent = Agent {
+        holder: format!("agent {pid} of chain {}", ledger.health().server_id),
+        installation,
+        registry,
+        crls: RefCell::default(),
+    };
     agent.work(&stopping);
     if let Err(error) = agent.installation.store.release_lease(AGENT_DUTY, &agent.holder) {
         tracing::warn!(%error, "the agent's duty could not be given back; it runs out by itself");
@@ -138,6 +145,7 @@ pub(super) struct Agent {
     pub(super) holder: String,
     pub(super) installation: Installation,
     pub(super) registry: Registry,
+    crls: RefCell<crls::CrlDesk>,
 }
 
 impl Agent {
@@ -190,10 +198,11 @@ impl Agent {
         }
         // An order that can't be worked on must not let responders' certificates run out.
         let worked = self.work_orders();
+        let published = self.publish_due();
         if looked.is_none_or(|looked| looked.elapsed() > RENEWALS) {
             *looked = Some(Instant::now());
             self.renew()?;
         }
-        worked.map(|()| true)
+        worked.and(published).map(|()| true)
     }
 }

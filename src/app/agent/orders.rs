@@ -1,14 +1,14 @@
 //! Certificates that officers asked for: held against the profile once more, signed, and their tasks finished.
 
 use super::{Agent, AgentError};
+use crate::app::crl_publishing::PUBLISH_TASK;
 use crate::app::lifecycle::{LifecycleError, now_s};
-use crate::app::units;
 use crate::ca::Certificate;
 use crate::ca::builder::Unsigned;
 use crate::ca::order::ISSUE_TASK;
 use crate::ca::registry::{IssueWords, Issuer, RegistryError, read_order};
-use crate::keys::Token;
-use crate::store::{KeyState, StoreError, TaskRow};
+use crate::crls::PublishError;
+use crate::store::{StoreError, TaskRow, TaskState};
 
 /// Orders read at once: so many may wait for a token that is away without hiding one that can be done.
 const BATCH: u32 = 1_024;
@@ -31,7 +31,11 @@ impl Agent {
                     Err(reason) if is_passing(&reason) => in_the_way = Some(reason),
                     Err(reason) => {
                         tracing::warn!(order = task.id, %reason, "an order is refused");
-                        self.registry.refuse_order(&task.id, &reason.to_string(), "ca-agent")?;
+                        if task.kind == PUBLISH_TASK {
+                            self.finish_publish_order(&task.id, TaskState::Failed, Some(reason.to_string()))?;
+                        } else {
+                            self.registry.refuse_order(&task.id, &reason.to_string(), "ca-agent")?;
+                        }
                     }
                 }
             }
@@ -42,9 +46,14 @@ impl Agent {
     }
 
     fn work_order(&self, task: &TaskRow) -> Result<(), AgentError> {
-        if task.kind != ISSUE_TASK {
-            return Err(AgentError::UnknownTask { kind: task.kind.clone() });
+        match task.kind.as_str() {
+            ISSUE_TASK => self.work_issue_order(task),
+            PUBLISH_TASK => self.work_publish_order(task),
+            _ => Err(AgentError::UnknownTask { kind: task.kind.clone() }),
         }
+    }
+
+    fn work_issue_order(&self, task: &TaskRow) -> Result<(), AgentError> {
         let order = read_order(task).map_err(RegistryError::from)?;
         let (issuer, unsigned) = self.registry.order_draft(&order, now_s()?)?;
         let words =
@@ -67,19 +76,10 @@ impl Agent {
         unsigned: &Unsigned,
         words: &IssueWords<'_>,
     ) -> Result<Certificate, AgentError> {
-        let row = self
-            .installation
-            .key_in_state(&format!("ca:{}", issuer.row.name), KeyState::Active)
-            .map_err(LifecycleError::from)?
-            .ok_or_else(|| RegistryError::KeyNotHere { name: issuer.row.name.clone() })?;
-        let token = self.installation.configuration.token_settings(&row.token).map_err(LifecycleError::from)?;
-        let token = Token::open(&token).map_err(LifecycleError::from)?;
-        let signer = token.find(&units::uri(&row).map_err(LifecycleError::from)?).map_err(LifecycleError::from)?;
-        if signer.public_key().spki_der() != issuer.certificate.public_key.spki_der() {
-            return Err(LifecycleError::OtherKey { name: row.name }.into());
-        }
-        let issued = self.registry.issue(issuer, unsigned, &*signer, now_s()?, words);
-        Ok(issued.map_err(LifecycleError::from)?)
+        self.installation.with_issuer_key(issuer, |signer, _| {
+            let issued = self.registry.issue(issuer, unsigned, signer, now_s()?, words);
+            Ok(issued.map_err(LifecycleError::from)?)
+        })
     }
 }
 
@@ -89,16 +89,18 @@ fn is_passing(error: &AgentError) -> bool {
         AgentError::Store(_) | AgentError::Ledger(_) | AgentError::Installation(_) => true,
         AgentError::Registry(error) => registry_is_passing(error),
         AgentError::Lifecycle(LifecycleError::Registry(error)) => registry_is_passing(error),
-        AgentError::Lifecycle(error) => matches!(
-            error,
-            LifecycleError::Store(_)
-                | LifecycleError::Ledger(_)
-                | LifecycleError::Installation(_)
-                | LifecycleError::Configuration(_)
-                | LifecycleError::Key(_)
-                | LifecycleError::Sign(_)
-                | LifecycleError::Clock
-        ),
+        AgentError::Lifecycle(error) => {
+            matches!(
+                error,
+                LifecycleError::Store(_)
+                    | LifecycleError::Ledger(_)
+                    | LifecycleError::Installation(_)
+                    | LifecycleError::Configuration(_)
+                    | LifecycleError::Key(_)
+                    | LifecycleError::Sign(_)
+                    | LifecycleError::Clock
+            ) || matches!(error, LifecycleError::Crl(error) if crl_is_passing(error))
+        }
         _ => false,
     }
 }
@@ -108,6 +110,14 @@ fn registry_is_passing(error: &RegistryError) -> bool {
         // A row that does not read never will.
         RegistryError::Store(error) => !matches!(error, StoreError::Row { .. }),
         RegistryError::Ledger(_) | RegistryError::Profiles(_) => true,
+        _ => false,
+    }
+}
+
+fn crl_is_passing(error: &PublishError) -> bool {
+    match error {
+        PublishError::Store(_) | PublishError::Sign(_) | PublishError::Spool { .. } => true,
+        PublishError::Registry(error) => registry_is_passing(error),
         _ => false,
     }
 }

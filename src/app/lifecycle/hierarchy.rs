@@ -7,6 +7,7 @@ use super::{
     CA_PROFILE, ISSUER, LifecycleError, RESPONDER_PROFILE, Steward, TSU_PROFILE, now_s, policies, sign, unit_subject,
 };
 use crate::app::adoption;
+use crate::app::crl_publishing::scopes;
 use crate::app::installation::Installation;
 use crate::asn1::Oid;
 use crate::ca::builder::Draft;
@@ -99,6 +100,11 @@ pub(in crate::app) fn make_hierarchy(
         root_responder(&steward, &root, &root_info, &name("Noonmark Root OCSP Responder 1")?, algorithm)?;
     made.push((row.name, CertificateKind::OcspResponder, certificate));
     adoption::adopt(installation, &registry)?;
+    for name in ["root", ISSUER] {
+        let issuer = registry.issuer(name)?;
+        let scopes = scopes(&issuer.settings.crl);
+        installation.publish_crls(&registry, &issuer, &scopes, who, &|_| {})?;
+    }
     steward.record("installation-made", json!({ "public_url": installation.configuration.public_url }))?;
     Ok(made)
 }

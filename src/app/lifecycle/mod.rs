@@ -3,6 +3,7 @@
 //! States: pending (no certificate yet) → successor (waits for SIGHUP or the next start) → active → retired → destroyed.
 //! A time-stamping unit has one active key (EN 319 421 TIS-7.6.2-08).
 
+mod crls;
 mod hierarchy;
 mod issuers;
 mod responders;
@@ -23,6 +24,7 @@ use crate::ca::{
     pem_decode, profile,
 };
 use crate::config::{ConfigurationError, RsaPadding, TsaSection};
+use crate::crls::PublishError;
 use crate::crypto::KeyAlgorithm;
 use crate::keys::{KeyError, KeyInfo, SignError, Signer, Token};
 use crate::ledger::{Event, Ledger, LedgerError};
@@ -89,6 +91,15 @@ pub enum LifecycleError {
         /// The key.
         key: String,
     },
+    /// The agent did not publish in time.
+    #[error("the CRLs of issuer {issuer} are not there yet: is `noonmark ca-agent` running? It makes them when it is")]
+    AgentSilentCrl {
+        /// The issuer.
+        issuer: String,
+    },
+    /// A CRL is not published.
+    #[error(transparent)]
+    Crl(#[from] PublishError),
     /// The agent refused.
     #[error("the agent refused: {reason}")]
     AgentRefused {

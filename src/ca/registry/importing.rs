@@ -278,6 +278,8 @@ fn imported_row(issuer: &Issuer, mut entry: ImportEntry, now_s: i64, who: &str) 
             change_number: 0,
         },
         profile: IMPORTED.to_owned(),
+        // Whoever issued it publishes its CRLs, or it is in the complete one.
+        crl_partition: 0,
         subject: entry.subject,
         not_before_s: entry.not_before_s,
         not_after_s: entry.not_after_s,

@@ -248,6 +248,7 @@ impl Registry {
         who: &str,
     ) -> Result<Issuer, RegistryError> {
         let name = issuer.row.name.as_str();
+        settings.crl.may_follow(&issuer.settings.crl).map_err(IssuerSettingsError::from)?;
         let (before, after) = (issuer.row.settings.clone(), settings.checked()?.to_json());
         self.record(
             "issuer-changed",
@@ -432,6 +433,7 @@ pub fn intended_row(
         subject: subject.to_owned(),
         not_before_s: period_s.0,
         not_after_s: period_s.1,
+        crl_partition: 0,
         certificate_sha256: None,
         changed_by: who.to_owned(),
         changed_at_us: now_us,

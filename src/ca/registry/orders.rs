@@ -184,7 +184,8 @@ impl Registry {
         let now_us = now_s.saturating_mul(1_000_000);
         let period_s = (preview.not_before_s, preview.not_after_s);
         let subject = preview.subject();
-        let row = intended_row(issuer.row.id, &preview.serial_number, profile, &subject, period_s, now_us, who);
+        let mut row = intended_row(issuer.row.id, &preview.serial_number, profile, &subject, period_s, now_us, who);
+        row.crl_partition = unsigned.crl_partition();
         let mut facts = json!({
             "issuer": issuer.row.name, "serial": preview.serial_hex(), "profile": profile, "subject": subject,
             "not_after_s": preview.not_after_s, "order": task, "who": who,

@@ -5,10 +5,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::{MAX_BODY_OCTETS, admit, ask, json, parse, read_body};
+use super::access::{MAX_BODY_OCTETS, admit, ask, json, now_s, parse, read_body};
 use super::idempotency::{Reply, write};
 use crate::ca::registry::{Issuer, Registry, RegistryError};
-use crate::ca::{Certificate, IssuerSettings, NotIssuedAnswer, pem_decode, pem_encode};
+use crate::ca::{Certificate, CrlSettingsChange, IssuerSettings, NotIssuedAnswer, pem_decode, pem_encode};
 use crate::http::Services;
 use crate::http::problem::Problem;
 use crate::http::role::Action;
@@ -43,6 +43,25 @@ pub(super) struct SettingsView {
     not_issued: String,
     /// Whether answers carry ArchiveCutoff.
     archive_cutoff: bool,
+    /// How its CRLs are made, where its key is here.
+    crl: CrlView,
+}
+
+/// How an issuer's CRLs are made.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CrlView {
+    /// How often complete and partitioned CRLs are made, in seconds.
+    interval_s: u32,
+    /// How long one holds after the next was due, in seconds.
+    overlap_s: u32,
+    /// How long after a revocation the complete CRL is made, in seconds.
+    debounce_s: u32,
+    /// How often a delta is made without a revocation, in seconds; 0 makes none.
+    delta_interval_s: u32,
+    /// Over how many CRLs new certificates are spread; never lowered.
+    partitions: u16,
+    /// Whether expired certificates stay listed (expiredCertsOnCRL).
+    keep_expired: bool,
 }
 
 /// An issuer.
@@ -79,6 +98,9 @@ pub(super) struct SettingsChange {
     not_issued: Option<NotIssuedAnswer>,
     /// Whether answers carry ArchiveCutoff.
     archive_cutoff: Option<bool>,
+    /// How its CRLs are made, where its key is here; what is not named stays.
+    #[schema(value_type = Option<CrlView>)]
+    crl: Option<CrlSettingsChange>,
 }
 
 /// Somebody else's CA.
@@ -112,6 +134,14 @@ fn view(issuer: &Issuer) -> IssuerView {
                 NotIssuedAnswer::Revoked => "revoked".to_owned(),
             },
             archive_cutoff: settings.archive_cutoff,
+            crl: CrlView {
+                interval_s: settings.crl.interval_s,
+                overlap_s: settings.crl.overlap_s,
+                debounce_s: settings.crl.debounce_s,
+                delta_interval_s: settings.crl.delta_interval_s,
+                partitions: settings.crl.partitions,
+                keep_expired: settings.crl.keep_expired_since_s.is_some(),
+            },
         },
     }
 }
@@ -188,7 +218,7 @@ pub(super) async fn set(
 ) -> Result<HttpResponse, Problem> {
     let admitted = admit(&request, &services, Action::SetIssuer)?;
     let body = read_body(&request, payload, &services, MAX_BODY_OCTETS).await?;
-    let change: SettingsChange = parse(&body)?;
+    let (change, now_s): (SettingsChange, i64) = (parse(&body)?, now_s()?);
     write(&request, &services, &admitted, &body, move |registry, who| {
         let issuer = registry.issuer(&name)?;
         let before = issuer.settings.clone();
@@ -198,6 +228,7 @@ pub(super) async fn set(
             answer_nonce: change.answer_nonce.unwrap_or(before.answer_nonce),
             not_issued: change.not_issued.unwrap_or(before.not_issued),
             archive_cutoff: change.archive_cutoff.unwrap_or(before.archive_cutoff),
+            crl: change.crl.unwrap_or_default().over(before.crl, now_s),
         };
         Reply::new(StatusCode::OK, &view(&registry.change_settings(&issuer, settings, who)?))
     })

@@ -9,6 +9,7 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::catalog::insert_certificates;
+use super::crls::publish;
 use super::ledger::{APPEND, Group, PostgresWriter};
 use super::{CALL_TIMEOUT, client, driver};
 use crate::store::change::{CHANNEL, Conflict};
@@ -25,8 +26,8 @@ const IMPORT_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// The registry's columns in the order of [`IMPORT_TYPES`]; the change number comes with the insertion.
 const IMPORT_COLUMNS: &str = "issuer_id, serial, state, reason, revoked_at_s, invalidity_s, profile, subject, \
-                              not_before_s, not_after_s, certificate_sha256, changed_by, changed_at_us";
-const IMPORT_TYPES: [Type; 13] = [
+                              not_before_s, not_after_s, certificate_sha256, changed_by, changed_at_us, crl_partition";
+const IMPORT_TYPES: [Type; 14] = [
     Type::INT8,
     Type::BYTEA,
     Type::INT2,
@@ -40,6 +41,7 @@ const IMPORT_TYPES: [Type; 13] = [
     Type::BYTEA,
     Type::TEXT,
     Type::INT8,
+    Type::INT4,
 ];
 
 /// Why a change was not applied.
@@ -165,6 +167,9 @@ async fn apply(transaction: &Transaction<'_>, change: &Change, now_us: i64) -> R
             let number = next_number(transaction, *issuer_id).await?;
             import(transaction, rows, certificates, number).await
         }
+        Change::PublishCrl { crl_id } => {
+            one(u64::from(publish(transaction, *crl_id, now_us).await?), || Conflict::Crl(*crl_id))
+        }
         Change::RenewKeyCertificate { key_name, before, certificate } => {
             insert_certificates(transaction, std::slice::from_ref(certificate)).await?;
             let sql = "UPDATE keys SET certificate_sha256 = $3, changed_at_us = $4 \
@@ -219,7 +224,7 @@ async fn intend(transaction: &Transaction<'_>, row: &RegistryRow) -> Result<u64,
     parameters.push(&0_i64);
     let sql = format!(
         "INSERT INTO registry ({IMPORT_COLUMNS}, change_number) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
          ON CONFLICT (issuer_id, serial) DO NOTHING"
     );
     let rows = execute(transaction, &sql, &parameters).await?;
@@ -267,7 +272,7 @@ async fn change_status(
         transaction,
         "UPDATE registry SET state = $5, reason = $6, revoked_at_s = $7, invalidity_s = $8, change_number = $9, \
            profile = $10, subject = $11, not_before_s = $12, not_after_s = $13, certificate_sha256 = $14, \
-           changed_by = $15, changed_at_us = $16 \
+           changed_by = $15, changed_at_us = $16, was_held = was_held OR state = $17 \
          WHERE issuer_id = $1 AND serial = $2 AND change_number = $3 AND (state <> $4 OR $5 = $4)",
         &[
             &after.issuer_id,
@@ -286,6 +291,7 @@ async fn change_status(
             &after.certificate_sha256.as_ref().map(|hash| &hash[..]),
             &after.changed_by,
             &after.changed_at_us,
+            &CertificateState::Held.number(),
         ],
     )
     .await?;
@@ -307,6 +313,7 @@ struct ImportColumns<'a> {
     state: i16,
     reason: Option<i16>,
     certificate_sha256: Option<&'a [u8]>,
+    crl_partition: i32,
 }
 
 fn import_columns(row: &RegistryRow, state: CertificateState) -> ImportColumns<'_> {
@@ -315,6 +322,7 @@ fn import_columns(row: &RegistryRow, state: CertificateState) -> ImportColumns<'
         state: state.number(),
         reason: row.status.reason.map(i16::from),
         certificate_sha256: row.certificate_sha256.as_ref().map(|hash| &hash[..]),
+        crl_partition: i32::from(row.crl_partition),
     }
 }
 
@@ -335,6 +343,7 @@ impl ImportColumns<'_> {
             &self.certificate_sha256,
             &row.changed_by,
             &row.changed_at_us,
+            &self.crl_partition,
         ]
     }
 }

@@ -7,6 +7,7 @@ mod answers;
 mod catalog;
 mod change;
 mod connect;
+mod crls;
 mod desk;
 mod ledger;
 mod registry;

@@ -11,7 +11,7 @@ use crate::store::{CertificateState, IssuerOrigin, IssuerRow, RegistryRow, Statu
 /// The registry's columns as [`read_row`] reads them, the status' ones first.
 pub(super) const COLUMNS: &str = "state, reason, revoked_at_s, invalidity_s, change_number, issuer_id, serial, \
                                   profile, subject, not_before_s, not_after_s, certificate_sha256, changed_by, \
-                                  changed_at_us";
+                                  changed_at_us, crl_partition";
 
 /// A status whose columns (state, reason, revoked_at_s, invalidity_s, change_number) begin at `first`.
 pub(super) fn read_status(row: &Row, first: usize) -> Result<StatusRow, StoreError> {
@@ -28,6 +28,7 @@ pub(super) fn read_status(row: &Row, first: usize) -> Result<StatusRow, StoreErr
 
 fn read_row(row: &Row) -> Result<RegistryRow, StoreError> {
     let certificate: Option<Vec<u8>> = row.get(11);
+    let partition: i32 = row.get(14);
     Ok(RegistryRow {
         status: read_status(row, 0)?,
         issuer_id: row.get(5),
@@ -39,6 +40,8 @@ fn read_row(row: &Row) -> Result<RegistryRow, StoreError> {
         certificate_sha256: certificate.map(|hash| fixed(hash, "registry", "certificate_sha256")).transpose()?,
         changed_by: row.get(12),
         changed_at_us: row.get(13),
+        crl_partition: u16::try_from(partition)
+            .map_err(|_| StoreError::Row { table: "registry", column: "crl_partition" })?,
     })
 }
 

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::catalog::insert_certificate;
+use super::crls::publish;
 use super::desk::{insert_api_key, insert_task};
 use super::ledger::SqliteWriter;
 use super::registry::insert_row;
@@ -82,6 +83,9 @@ fn apply(connection: &Connection, change: &Change, now_us: i64) -> Result<u64, F
             let number = next_number(connection, *issuer_id)?;
             import(connection, rows, certificates, number)
         }
+        Change::PublishCrl { crl_id } => {
+            one(usize::from(publish(connection, *crl_id, now_us)?), || Conflict::Crl(*crl_id))
+        }
         Change::RenewKeyCertificate { key_name, before, certificate } => {
             insert_certificate(connection, certificate)?;
             let rows = connection.execute(
@@ -160,7 +164,7 @@ fn change_status(connection: &Connection, before: i64, after: &RegistryRow, numb
         .prepare_cached(
             "UPDATE registry SET state = ?5, reason = ?6, revoked_at_s = ?7, invalidity_s = ?8, change_number = ?9, \
                profile = ?10, subject = ?11, not_before_s = ?12, not_after_s = ?13, certificate_sha256 = ?14, \
-               changed_by = ?15, changed_at_us = ?16 \
+               changed_by = ?15, changed_at_us = ?16, was_held = was_held OR state = ?17 \
              WHERE issuer_id = ?1 AND serial = ?2 AND change_number = ?3 AND (state <> ?4 OR ?5 = ?4)",
         )?
         .execute(params![
@@ -180,6 +184,7 @@ fn change_status(connection: &Connection, before: i64, after: &RegistryRow, numb
             after.certificate_sha256,
             after.changed_by,
             after.changed_at_us,
+            CertificateState::Held.number(),
         ])?;
     if rows == 1 {
         return Ok(1);

@@ -6,6 +6,7 @@ mod answers;
 mod catalog;
 mod change;
 mod checkpoint;
+mod crls;
 mod desk;
 mod ledger;
 mod registry;

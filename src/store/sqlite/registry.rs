@@ -9,7 +9,7 @@ use crate::store::{CertificateState, IssuerOrigin, IssuerRow, RegistryRow, Statu
 
 /// The registry's columns as [`read_row`] reads them, the status' ones first.
 const COLUMNS: &str = "state, reason, revoked_at_s, invalidity_s, change_number, issuer_id, serial, profile, subject, \
-                       not_before_s, not_after_s, certificate_sha256, changed_by, changed_at_us";
+                       not_before_s, not_after_s, certificate_sha256, changed_by, changed_at_us, crl_partition";
 
 /// A status whose columns (state, reason, revoked_at_s, invalidity_s, change_number) begin at `first`.
 pub(super) fn read_status(row: &Row<'_>, first: usize) -> rusqlite::Result<StatusRow> {
@@ -36,6 +36,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<RegistryRow> {
         certificate_sha256: row.get(11)?,
         changed_by: row.get(12)?,
         changed_at_us: row.get(13)?,
+        crl_partition: row.get(14)?,
     })
 }
 
@@ -48,7 +49,7 @@ pub(super) fn insert_row(
 ) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(&format!(
-            "INSERT INTO registry ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
+            "INSERT INTO registry ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
              ON CONFLICT (issuer_id, serial) DO NOTHING"
         ))?
         .execute(params![
@@ -66,6 +67,7 @@ pub(super) fn insert_row(
             row.certificate_sha256,
             row.changed_by,
             row.changed_at_us,
+            row.crl_partition,
         ])
 }
 

@@ -119,6 +119,7 @@ pub fn good(issuer_id: i64, n: u32) -> RegistryRow {
         subject: format!("CN=host{n}.example"),
         not_before_s: 1_700_000_000,
         not_after_s: 1_900_000_000,
+        crl_partition: 0,
         certificate_sha256: None,
         changed_by: "officer".to_owned(),
         changed_at_us: 77,

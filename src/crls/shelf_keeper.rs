@@ -1,0 +1,81 @@
+//! The thread that keeps a server's shelf current: it hears of a new CRL when it is published.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use metrics::{Unit, describe_gauge};
+
+use super::shelf::{Shelf, ShelfError};
+use crate::store::{ChangeWatch, Store};
+
+/// How often the store is asked whatever it said.
+const POLL: Duration = Duration::from_millis(500);
+/// The least time between two looks: every change of anything wakes this thread.
+const REST: Duration = Duration::from_millis(50);
+
+/// Keeps a shelf current until it is stopped.
+pub struct ShelfKeeper {
+    stopping: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl ShelfKeeper {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The system has no thread for it.
+    pub fn start(shelf: Arc<Shelf>, store: Arc<Store>) -> std::io::Result<Self> {
+        describe_gauge!("noonmark_crl_next_update_timestamp_seconds", Unit::Seconds, "When a published CRL ends");
+        describe_gauge!("noonmark_crl_number", "A published CRL's number");
+        describe_gauge!("noonmark_crl_entries", "How many certificates a published CRL lists");
+        describe_gauge!("noonmark_crl_octets", Unit::Bytes, "A published CRL's size");
+        let stopping = Arc::new(AtomicBool::new(false));
+        let asked = Arc::clone(&stopping);
+        let thread = std::thread::Builder::new().name("crl-shelf".to_owned()).spawn(move || {
+            let mut was_silent = None;
+            let mut watch: Option<ChangeWatch> = None;
+            while !asked.load(Ordering::Relaxed) {
+                let looked = Instant::now();
+                look(&shelf, &store, &mut was_silent);
+                std::thread::sleep(REST.saturating_sub(looked.elapsed()));
+                if watch.is_none() {
+                    watch = store.watch_changes().ok();
+                    // What was published until then is not told of.
+                    continue;
+                }
+                // One that lost its connection makes a new one at its next wait.
+                drop(watch.as_mut().map(|watch| watch.wait(POLL)));
+            }
+        })?;
+        Ok(Self { stopping, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Ends the thread.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that fetches published CRLs ended by a panic");
+        }
+    }
+}
+
+/// Tells a failure once, not at every look.
+fn look(shelf: &Shelf, store: &Store, told: &mut Option<String>) {
+    let error: Option<ShelfError> = match shelf.refresh(store) {
+        Ok((has_changed, in_the_way)) => {
+            if has_changed {
+                tracing::info!("new CRLs are served");
+            }
+            in_the_way.into_iter().next()
+        }
+        Err(error) => Some(error),
+    };
+    let text = error.map(|error| error.to_string());
+    if let Some(text) = text.as_ref().filter(|text| told.as_ref() != Some(*text)) {
+        tracing::warn!(reason = %text, "published CRLs could not be fetched; those before them are served");
+    }
+    *told = text;
+}
