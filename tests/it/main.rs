@@ -11,6 +11,7 @@ mod certificates;
 mod cli;
 mod clients;
 mod clock;
+mod crls;
 mod documentation;
 mod faults;
 mod issuers;
@@ -33,6 +34,9 @@ fn main() -> std::process::ExitCode {
     if let Some(code) = support::softhsm::enter() {
         return code;
     }
+    if let Some(code) = crls::enter() {
+        return code;
+    }
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(layers::trials());
@@ -49,6 +53,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(ocsp_protocol::trials());
     trials.extend(relying::trials());
     trials.extend(status_faults::trials());
+    trials.extend(crls::trials());
     trials.extend(responder::trials());
     trials.extend(lifecycle::trials());
     trials.extend(certificates::trials());

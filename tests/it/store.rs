@@ -6,6 +6,7 @@ mod book;
 mod catalog;
 mod chain;
 mod changes;
+mod crls;
 mod desk;
 mod leases;
 mod registry;
@@ -18,7 +19,7 @@ pub use backend::{Backend, Kind, SEGMENT, finish, token};
 
 type Contract = fn(&Backend);
 
-const CONTRACTS: [(&str, Contract); 33] = [
+const CONTRACTS: [(&str, Contract); 36] = [
     ("three_opens_migrate_at_once", leases::migrations),
     ("a_newer_schema_is_refused", leases::newer_schema),
     ("leases_are_exclusive_and_reused", leases::exclusive),
@@ -49,6 +50,9 @@ const CONTRACTS: [(&str, Contract); 33] = [
     ("answers_race_with_changes", answers::race),
     ("answers_fall_due", answers::due),
     ("what_is_due_comes_in_bounded_steps", answers::due_in_pages),
+    ("crl_numbers_are_taken_once", crls::numbers),
+    ("crls_are_published_whole_and_in_order", crls::published),
+    ("what_crls_list_comes_in_pages", crls::listing),
     ("leases_on_duties", desk::leases),
     ("a_request_that_comes_twice", desk::idempotency),
     ("a_watch_wakes", watch::wakes),

@@ -133,12 +133,31 @@ fn obstacle(obstacle: &Obstacle) -> String {
     }
 }
 
+/// The fields in the order in which people look for them.
+const ORDER: [&str; 16] = [
+    "issuer",
+    "number",
+    "base_number",
+    "this_update",
+    "next_update",
+    "entries",
+    "repeated_entries",
+    "version",
+    "authority_key_identifier",
+    "distribution_points",
+    "only_contains",
+    "some_reasons_only",
+    "indirect",
+    "expired_certificates_since",
+    "obstacles",
+    "found",
+];
+
 /// A line a field that is there.
 fn print(description: &Value) {
-    let Value::Object(fields) = description else { return };
-    for (name, value) in fields {
-        let name = name.replace('_', " ");
-        match value {
+    for field in ORDER {
+        let name = field.replace('_', " ");
+        match &description[field] {
             Value::Null => {}
             Value::Array(values) => {
                 for value in values {

@@ -24,7 +24,7 @@ pub fn migrations(backend: &Backend) {
             });
         }
     });
-    assert_eq!(backend.count("SELECT count(*) FROM refinery_schema_history"), 3, "each migration once");
+    assert_eq!(backend.count("SELECT count(*) FROM refinery_schema_history"), 4, "each migration once");
     backend.store().ping().unwrap();
 }
 
