@@ -16,7 +16,7 @@ dir=$1 server=$2 agent=$3 group=$4
 # do is root's: who takes the server over must not choose the module that the agent loads, or its profiles.
 chmod -R go-rwx "$dir"
 chown -R "root:$group" "$dir"
-mkdir -p "$dir/profiles"
+mkdir -p "$dir/profiles" "$dir/cache"
 for name in secrets tokens keys certificates profiles; do
     [ ! -d "$dir/$name" ] || { chown "root:$group" "$dir/$name" && chmod 0750 "$dir/$name"; }
 done
@@ -38,6 +38,9 @@ if [ ! -d "$dir/db" ]; then
 fi
 chown -R "$server:$group" "$dir/db"
 chmod 2770 "$dir/db"
+# Copies that the server may make anew at any time.
+chown -R "$server" "$dir/cache"
+chmod 0700 "$dir/cache"
 # SQLite gives the database's companions its mode; new files keep the group.
 find "$dir/db" -type f -exec chmod 0660 {} +
 

@@ -5,13 +5,14 @@
 //! account (user and system), as medians of interleaved pairs: wall-clock figures of a shared machine say little.
 //! `NOONMARK_BENCH_TOKENS` sets how many tokens fill the ledger first, `NOONMARK_BENCH_CERTIFICATES` how many certificates the
 //! registry (default 1,000,000 each); `NOONMARK_BENCH_ONLY` names sections, by commas: sqlite, rsa, postgres, answers, ahead,
-//! million (or million-sqlite, million-postgres).
+//! million (or million-sqlite, million-postgres), crls (or crls-sqlite, crls-postgres).
 
 mod ahead;
 mod answers;
 mod asking;
 mod bare;
 mod baseline;
+mod crls;
 mod figures;
 mod http;
 mod million;
@@ -63,6 +64,9 @@ fn main() -> ExitCode {
     }
     if ["million", "million-sqlite", "million-postgres"].into_iter().any(wanted) {
         tell("million.md", million::run(&installation));
+    }
+    if ["crls", "crls-sqlite", "crls-postgres"].into_iter().any(wanted) {
+        tell("crls.md", crls::run());
     }
     ExitCode::SUCCESS
 }

@@ -20,12 +20,12 @@ const WARM: u64 = 5_000;
 /// Certificates asked for once each until the cache has forgotten the first of them.
 const COLD: u64 = 250_000;
 
-fn certificates() -> u64 {
+pub(crate) fn certificates() -> u64 {
     std::env::var("NOONMARK_BENCH_CERTIFICATES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000)
 }
 
 /// The serial number of certificate `n`: 16 octets as from a random source, each time the same (splitmix64).
-fn serial(n: u64) -> [u8; 16] {
+pub(crate) fn serial(n: u64) -> [u8; 16] {
     let mixed = |seed: u64| {
         let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -66,7 +66,7 @@ fn paths(directory: &Path, name: &str, count: u64) -> PathBuf {
     path
 }
 
-fn mib(kib: u64) -> f64 {
+pub(crate) fn mib(kib: u64) -> f64 {
     count(kib) / 1_024.0
 }
 

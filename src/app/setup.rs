@@ -267,6 +267,7 @@ pub fn make(directory: &Path, plan: &Plan, staging: &Staging) -> Result<Report, 
     let home = &staging.directory;
     make_directory(&home.join("secrets"))?;
     make_directory(&home.join("certificates"))?;
+    make_directory(&home.join("cache"))?;
     let tokens = token_lines(plan, staging)?;
     let final_environment = if staging.is_softhsm {
         let at = std::path::absolute(directory).map_err(file(directory))?.join("softhsm2.conf");

@@ -186,6 +186,9 @@ fn a_user_of_its_own() -> Result<(), Failed> {
             assert!(!command.status()?.success(), "{user} may {words}");
         }
     }
+    let mut command = Command::new("sh");
+    command.args(["-c", "mkdir -p cache/crls"]).current_dir(directory).uid(SERVER).gid(GROUP);
+    assert!(command.status()?.success(), "the server keeps large CRLs there");
     let server = Server::spawn(&mut run_as(SERVER, &installation, &["serve"]), directory, &[]);
     server.wait_until_ready(Duration::from_secs(20));
     let mut command = run_as(AGENT, &installation, &["ca-agent"]);

@@ -13,13 +13,14 @@ use crate::support::server::{Installation, program, text};
 use crate::support::softhsm;
 
 /// Each document whose `sh run` blocks are run, with an installation whose keys are in SoftHSM.
-const RUN: [&str; 7] = [
+const RUN: [&str; 8] = [
     "README.md",
     "docs/QUICKSTART.md",
     "docs/CONFIGURATION.md",
     "docs/OPERATIONS.md",
     "docs/CLIENTS.md",
     "docs/CERTIFICATES.md",
+    "docs/CRLS.md",
     "docs/API.md",
 ];
 
