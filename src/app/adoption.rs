@@ -3,11 +3,12 @@
 use serde_json::json;
 
 use super::installation::Installation;
+use super::issuer_key::ROOT;
 use super::issuing::issuer_or_add;
 use super::lifecycle::{LifecycleError, now_s};
-use crate::ca::Certificate;
 use crate::ca::registry::{Issuer, Registry, RegistryError, intended_row};
-use crate::store::{CertificateState, Change, RegistryRow};
+use crate::ca::{Certificate, CrlSettings, IssuerSettings};
+use crate::store::{CertificateState, Change, IssuerOrigin, RegistryRow};
 
 /// Who stands in the records.
 const WHO: &str = "adoption";
@@ -32,6 +33,15 @@ pub(super) fn adopt(installation: &Installation, registry: &Registry) -> Result<
         }
     }
     for issuer in registry.issuers()? {
+        // One that was added before there were CRLs: its key is fetched by hand, and so are its CRLs made.
+        let settings: serde_json::Value = serde_json::from_str(&issuer.row.settings).unwrap_or_default();
+        if issuer.row.name == ROOT && issuer.row.origin == IssuerOrigin::Own && settings.get("crl").is_none() {
+            let settings = IssuerSettings { crl: CrlSettings::by_hand(), ..issuer.settings.clone() };
+            match registry.change_settings(&issuer, settings, WHO) {
+                Ok(_) | Err(RegistryError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         let lacking = lacking(installation, &issuer, &own)?;
         if lacking.is_empty() {
             continue;

@@ -12,7 +12,7 @@ use crate::clock::MachineClock;
 use crate::config::Configuration;
 use crate::http::{CheckState, ReadyCheck};
 use crate::keys::Token;
-use crate::store::{CrlRow, IssuerOrigin};
+use crate::store::{CrlRow, CrlScope, IssuerOrigin, IssuerRow};
 
 /// How long the clock's first check may take.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -83,11 +83,25 @@ fn crl_checks(installation: &Installation, now_s: i64) -> Vec<ReadyCheck> {
     own.map(|issuer| {
         let of_issuer: Vec<CrlRow> = rows.iter().filter(|row| row.issuer_id == issuer.id).cloned().collect();
         match IssuerSettings::from_json(&issuer.settings) {
-            Ok(settings) => crl_check(&issuer.name, &settings.crl, &of_issuer, now_s),
+            Ok(settings) => crl_check(
+                &issuer.name,
+                &settings.crl,
+                &of_issuer,
+                waiting_since_s(installation, &issuer, &of_issuer),
+                now_s,
+            ),
             Err(error) => check(format!("crl {}", issuer.name), CheckState::Failed, error.to_string()),
         }
     })
     .collect()
+}
+
+/// The time of the first change that is on no complete CRL yet.
+fn waiting_since_s(installation: &Installation, issuer: &IssuerRow, rows: &[CrlRow]) -> Option<i64> {
+    let complete = rows.iter().find(|row| row.scope == CrlScope::Complete)?;
+    // A store that does not answer is told by its own check.
+    let change = installation.store.first_listed_change(issuer.id, complete.change_number).ok()?;
+    change.map(|change| change.changed_at_us / 1_000_000)
 }
 
 fn store_check(installation: &Installation) -> ReadyCheck {

@@ -1,5 +1,7 @@
 //! An issuer's CRLs: made by whoever has its key, asked for by name, and what is said of them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::installation::Installation;
@@ -16,11 +18,27 @@ use crate::store::{CrlRow, CrlScope, StoreError};
 /// The kind of task by which a CRL is asked for.
 pub(super) const PUBLISH_TASK: &str = "publish-crl";
 
+/// Between two looks whether a second is over.
+const SECONDS_STEP: Duration = Duration::from_millis(10);
+
 /// What [`PUBLISH_TASK`] asks for.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct PublishOrder {
     /// The issuer's name.
     pub(super) issuer: String,
+    /// Whether nextUpdate may be earlier than that of the CRL before.
+    #[serde(default)]
+    pub(super) may_end_earlier: bool,
+}
+
+/// How CRLs are published.
+pub(super) struct Publishing<'a> {
+    /// Who wants it.
+    pub(super) who: &'a str,
+    /// Whether nextUpdate may be earlier than that of the CRL before.
+    pub(super) may_end_earlier: bool,
+    /// Told of each step.
+    pub(super) on_step: &'a dyn Fn(Step),
 }
 
 /// What came of it.
@@ -45,20 +63,35 @@ impl Installation {
         registry: &Registry,
         issuer: &Issuer,
         scopes: &[CrlScope],
-        who: &str,
-        on_step: &dyn Fn(Step),
+        publishing: &Publishing<'_>,
     ) -> Result<Vec<CrlRow>, LifecycleError> {
         let mut made = Vec::new();
         self.with_issuer_key(issuer, |signer, key| {
             let url = &self.configuration.public_url;
-            let publisher = Publisher::new(registry, url, issuer, (signer, &key.name), who, on_step);
+            let Publishing { who, may_end_earlier, on_step } = *publishing;
+            let publisher = Publisher::new(registry, url, issuer, (signer, &key.name), who, on_step)
+                .ending_earlier(may_end_earlier);
             for scope in scopes {
                 let published = self.published_crls_of(issuer)?;
-                made.push(publisher.publish(*scope, &published, now_s()?)?);
+                let now_s = own_second(&published)?;
+                made.push(publisher.publish(*scope, &published, now_s)?);
             }
             Ok::<_, LifecycleError>(())
         })?;
         Ok(made)
+    }
+}
+
+/// Now, once no CRL of the issuer was made or published in this very second: two of one moment would have to share their
+/// number (RFC 5280 §5.2.3), and who asks for what is newer than a second's CRL would miss the other.
+fn own_second(published: &[CrlRow]) -> Result<i64, LifecycleError> {
+    let last_s = published.iter().map(|row| row.this_update_s.max(row.published_at_us / 1_000_000)).max();
+    loop {
+        let now_s = now_s()?;
+        if last_s != Some(now_s) {
+            return Ok(now_s);
+        }
+        std::thread::sleep(SECONDS_STEP);
     }
 }
 
@@ -70,7 +103,15 @@ pub(super) fn scopes(settings: &CrlSettings) -> Vec<CrlScope> {
 }
 
 /// An issuer's CRLs, as `/readyz` and `check` both say it: a warning in time, since serving goes on without them.
-pub(super) fn crl_check(issuer_name: &str, settings: &CrlSettings, rows: &[CrlRow], now_s: i64) -> ReadyCheck {
+///
+/// `waiting_since_s` is the time of the first change that is on no complete CRL yet.
+pub(super) fn crl_check(
+    issuer_name: &str,
+    settings: &CrlSettings,
+    rows: &[CrlRow],
+    waiting_since_s: Option<i64>,
+    now_s: i64,
+) -> ReadyCheck {
     let name = format!("crl {issuer_name}");
     let remedy = format!("is `noonmark ca-agent` running? `noonmark crl publish {issuer_name}` makes it at once");
     let what = |scope| match scope {
@@ -78,8 +119,13 @@ pub(super) fn crl_check(issuer_name: &str, settings: &CrlSettings, rows: &[CrlRo
         CrlScope::Delta => "the delta CRL".to_owned(),
         CrlScope::Partition(number) => format!("the CRL of partition {number}"),
     };
-    match health::of(settings, rows, now_s) {
+    match health::of(settings, rows, waiting_since_s, now_s) {
         CrlHealth::Good => check(name, CheckState::Ok, ""),
+        CrlHealth::Waiting { since_s } => check(
+            name,
+            CheckState::Warning,
+            format!("a certificate changed at {} and no complete CRL tells of it yet; {remedy}", rfc3339(since_s)),
+        ),
         CrlHealth::Missing(scope) => {
             check(name, CheckState::Warning, format!("{} was never published; {remedy}", what(scope)))
         }

@@ -8,6 +8,7 @@ use super::installation::{Installation, Purpose};
 use super::lifecycle::{self, LifecycleError};
 use crate::ca::registry::Registry;
 use crate::ledger::Ledger;
+use crate::store::{IssuerOrigin, KeyRow, KeyState};
 
 /// The registry, opened by hand.
 pub struct Desk {
@@ -32,6 +33,17 @@ impl Desk {
     /// Gives the chain of records back; what is still done with the registry may only read.
     pub fn close(&self) {
         self.ledger.stop();
+    }
+
+    /// Whether nobody but an operator makes this issuer's CRLs: its key is here, and not the agent's.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn publishes_by_hand(&self, issuer_name: &str) -> Result<bool, LifecycleError> {
+        let issuer = self.registry.issuer(issuer_name)?;
+        let role = format!("ca:{issuer_name}");
+        let has_agent = |key: &KeyRow| key.role == role && key.state == KeyState::Active;
+        Ok(issuer.row.origin == IssuerOrigin::Own && !self.registry.store().keys()?.iter().any(has_agent))
     }
 
     /// Now, in seconds since 1970.

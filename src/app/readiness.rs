@@ -112,7 +112,8 @@ impl Readiness for SharedReadiness {
         for plan in watched.answering.plans().iter().filter(|plan| plan.row().origin == IssuerOrigin::Own) {
             let of_issuer: Vec<CrlRow> =
                 rows.iter().filter(|(issuer, _)| *issuer == plan.row().name).map(|(_, row)| row.clone()).collect();
-            checks.push(crl_check(&plan.row().name, &plan.settings().crl, &of_issuer, now_s));
+            let waiting_since_s = watched.shelf.waiting_since_s(&plan.row().name);
+            checks.push(crl_check(&plan.row().name, &plan.settings().crl, &of_issuer, waiting_since_s, now_s));
         }
         ReadyReport { ready: checks.iter().all(|check| check.state != CheckState::Failed), checks }
     }

@@ -114,6 +114,9 @@ fn change(desk: &Desk, issuer: &str, serial: &str, wish: &StatusWish) -> Result<
     let serial = parse_serial(serial)?;
     let row = desk.registry.change_status(issuer, &serial, wish, desk.now_s()?, &operator::name())?;
     println!("{} of {issuer} is {}", hex::encode(&row.serial), row.status.state.name());
+    if desk.publishes_by_hand(issuer)? {
+        eprintln!("next: noonmark crl publish {issuer}, since its CRL is made by hand");
+    }
     Ok(())
 }
 

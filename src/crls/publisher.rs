@@ -1,10 +1,12 @@
 //! Makes a CRL, has it signed, and publishes it.
 
+use std::collections::HashSet;
 use std::fs::File;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufWriter, Cursor, Read, Seek as _, Write};
 
 use aws_lc_rs::digest::Context;
-use crl::lint::{Finding, Profile, Severity, lint};
+use crl::lint::{Finding, Profile, Severity, lint, lint_unique};
 use crl::scope::{DistributionPoint, IssuingDistributionPoint, OnlyContains, ScopeError};
 use crl::{
     BuildError, CrlFields, CrlNumber, EntryFields, EntrySpool, ReadError, Reader, ReasonCode, SpooledEntries,
@@ -12,11 +14,14 @@ use crl::{
 };
 use serde_json::json;
 
+use super::schedule::SKEW_S;
 use crate::ca::builder::IssuerUrls;
 use crate::ca::registry::{Issuer, Registry, RegistryError};
 use crate::crypto::{DigestAlgorithm, PublicKeyError, SignatureAlgorithm, SignatureEncodingError};
 use crate::keys::{SignError, Signer};
-use crate::store::{CRL_CHUNK, CertificateState, Change, CrlRow, CrlScope, Listed, ListedRow, StoreError};
+use crate::store::{
+    CRL_CHUNK, CertificateState, Change, CrlRow, CrlScope, Listed, ListedRow, PAST_EVERY_SERIAL, StoreError,
+};
 
 /// Certificates read at once.
 const PAGE: u32 = 16_384;
@@ -130,6 +135,7 @@ pub struct Publisher<'a> {
     urls: IssuerUrls,
     who: &'a str,
     on_step: &'a dyn Fn(Step),
+    may_end_earlier: bool,
 }
 
 /// What is to be signed, on disk, with what comes around it.
@@ -153,7 +159,14 @@ impl<'a> Publisher<'a> {
         on_step: &'a dyn Fn(Step),
     ) -> Self {
         let urls = IssuerUrls::new(public_url, &issuer.row.name);
-        Self { registry, issuer, signer, key_name, urls, who, on_step }
+        Self { registry, issuer, signer, key_name, urls, who, on_step, may_end_earlier: false }
+    }
+
+    /// Lets nextUpdate be earlier than that of the CRL before: after settings were shortened.
+    #[must_use]
+    pub fn ending_earlier(mut self, may_end_earlier: bool) -> Self {
+        self.may_end_earlier = may_end_earlier;
+        self
     }
 
     /// Makes the CRL of a scope and publishes it; `published` are the issuer's published ones.
@@ -161,6 +174,33 @@ impl<'a> Publisher<'a> {
     /// # Errors
     /// See [`PublishError`]; the one before it stands.
     pub fn publish(&self, scope: CrlScope, published: &[CrlRow], now_s: i64) -> Result<CrlRow, PublishError> {
+        // Before anything is read: whoever takes a higher number reads later, and may alone publish.
+        let number = self.registry.store().next_crl_number(self.issuer.row.id)?;
+        (self.on_step)(Step::Numbered(number));
+        let facts = json!({
+            "issuer": self.issuer.row.name, "scope": scope.name(), "number": number, "key": self.key_name, "who": self.who,
+        });
+        self.registry.note("crl-begun", facts)?;
+        let made = self.publish_as(number, scope, published, now_s);
+        if let Err(error) = &made {
+            // What has no record of its end is one that a dying process left.
+            let facts = json!({
+                "issuer": self.issuer.row.name, "number": number, "reason": error.to_string(), "who": self.who,
+            });
+            if let Err(error) = self.registry.note("crl-abandoned", facts) {
+                tracing::warn!(%error, number, "that a CRL was abandoned is not in the ledger");
+            }
+        }
+        made
+    }
+
+    fn publish_as(
+        &self,
+        number: i64,
+        scope: CrlScope,
+        published: &[CrlRow],
+        now_s: i64,
+    ) -> Result<CrlRow, PublishError> {
         let store = self.registry.store();
         let issuer_id = self.issuer.row.id;
         let of = |scope| published.iter().find(|row| row.scope == scope && row.issuer_id == issuer_id);
@@ -171,25 +211,24 @@ impl<'a> Publisher<'a> {
             ),
             _ => None,
         };
-        // Before anything is read: whoever takes a higher number reads later, and may alone publish.
-        let number = store.next_crl_number(issuer_id)?;
-        (self.on_step)(Step::Numbered(number));
         let numbers = store.issuer_numbers()?;
         let change_number = numbers.iter().find(|(id, _)| *id == issuer_id).map(|(_, number)| *number);
         let change_number = change_number.ok_or(PublishError::NoIssuer { issuer_id })?;
 
         let mut spooled = EntrySpool::new(tempfile::tempfile().map_err(spool)?);
         let entries = match base {
-            Some(base) => self.spool_delta(&mut spooled, base.change_number)?,
-            None => self.spool_whole(&mut spooled, scope, before)?,
+            Some(base) => self.spool_delta(&mut spooled, base.change_number, change_number)?,
+            None => self.spool_whole(&mut spooled, scope, before, now_s)?,
         };
         let validity_s = match scope {
             CrlScope::Delta => self.issuer.settings.crl.delta_validity_s(),
             _ => None,
         };
         let validity_s = validity_s.unwrap_or_else(|| self.issuer.settings.crl.validity_s());
-        // RFC 5280 §5.1.2.5: nextUpdate SHOULD NOT be earlier than that of any CRL before.
-        let next_update_s = before.map_or(0, |before| before.next_update_s).max(now_s + validity_s);
+        // RFC 5280 §5.1.2.5: nextUpdate SHOULD NOT be earlier than that of any CRL before, unless the clock was wrong then, or
+        // the operator wants it so.
+        let is_kept = |before: &&CrlRow| !self.may_end_earlier && before.this_update_s <= now_s + SKEW_S;
+        let next_update_s = before.filter(is_kept).map_or(0, |before| before.next_update_s).max(now_s + validity_s);
         let row = CrlRow {
             id: 0,
             issuer_id,
@@ -202,13 +241,14 @@ impl<'a> Publisher<'a> {
             entries: i64::try_from(entries).map_err(|_| PublishError::Count)?,
             octets: 0,
             sha256: [0; 32],
+            published_at_us: 0,
         };
         let mut unsigned = self.unsigned(&row, spooled.finish()?)?;
-        unsigned.lint(&PLACEHOLDER)?;
+        unsigned.lint(scope, &PLACEHOLDER)?;
         (self.on_step)(Step::Linted);
         let signature = self.sign(&mut unsigned)?;
         unsigned.read_back(&signature)?;
-        unsigned.lint(&signature)?;
+        unsigned.lint(scope, &signature)?;
         (self.on_step)(Step::Signed);
         self.store(row, &mut unsigned, &signature)
     }
@@ -219,17 +259,20 @@ impl<'a> Publisher<'a> {
         spooled: &mut EntrySpool<File>,
         scope: CrlScope,
         before: Option<&CrlRow>,
+        now_s: i64,
     ) -> Result<u64, PublishError> {
         let which = match scope {
             CrlScope::Partition(number) => Listed::Partition(number),
             _ => Listed::All,
         };
-        // RFC 5280 §3.3: an entry stays until it was on one CRL past the certificate's end. What changed since the last
-        // one was on none yet, even past its end (§5.2.4).
-        let kept_since_s = match (before, self.issuer.settings.crl.keep_expired_since_s) {
+        // RFC 5280 §3.3: an entry stays until it was on one regularly scheduled CRL past the certificate's end: for an
+        // interval, whatever comes in between. What changed since the last one was on none yet, even past its end (§5.2.4).
+        let settings = &self.issuer.settings.crl;
+        let scheduled_s = now_s - i64::from(settings.interval_s);
+        let kept_since_s = match (before, settings.keep_expired_since_s) {
             (None, _) => i64::MIN,
-            (Some(before), None) => before.this_update_s,
-            (Some(before), Some(since_s)) => before.this_update_s.min(since_s),
+            (Some(before), None) => before.this_update_s.min(scheduled_s),
+            (Some(before), Some(since_s)) => before.this_update_s.min(scheduled_s).min(since_s),
         };
         let listed_to = before.map_or(i64::MIN, |before| before.change_number);
         let (mut partition, mut serial) = match which {
@@ -241,9 +284,9 @@ impl<'a> Publisher<'a> {
             let page = self.registry.store().listed(self.issuer.row.id, which, (partition, &serial), PAGE)?;
             let is_last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
             for row in &page {
-                if row.not_after_s >= kept_since_s || row.change_number > listed_to {
-                    spooled.push(&entry(row))?;
-                    entries += 1;
+                let is_new = row.change_number > listed_to || row.changed_at_us / 1_000_000 >= scheduled_s;
+                if row.not_after_s >= kept_since_s || is_new {
+                    entries += self.push(spooled, row)?;
                 }
             }
             (self.on_step)(Step::Read(entries));
@@ -257,15 +300,20 @@ impl<'a> Publisher<'a> {
     }
 
     /// The entries of a delta: all that changed since its base, whatever their end.
-    fn spool_delta(&self, spooled: &mut EntrySpool<File>, since: i64) -> Result<u64, PublishError> {
-        let (mut number, mut serial) = (since, vec![0xff; 64]);
-        let mut entries = 0;
+    ///
+    /// A certificate that changes while this reads comes again, with a number above `noted`: it stays as it was read first,
+    /// and waits for the next delta with what it has become.
+    fn spool_delta(&self, spooled: &mut EntrySpool<File>, since: i64, noted: i64) -> Result<u64, PublishError> {
+        let (mut number, mut serial) = (since, PAST_EVERY_SERIAL.to_vec());
+        let (mut entries, mut read, hasher) = (0, HashSet::new(), RandomState::new());
         loop {
             let page = self.registry.store().listed_changes(self.issuer.row.id, (number, &serial), PAGE)?;
             let is_last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
             for row in &page {
-                spooled.push(&entry(row))?;
-                entries += 1;
+                // Eight octets of a keyed hash an entry, of which only what changed meanwhile is asked.
+                if read.insert(hasher.hash_one(&row.serial)) || row.change_number <= noted {
+                    entries += self.push(spooled, row)?;
+                }
             }
             (self.on_step)(Step::Read(entries));
             if let Some(last) = page.into_iter().next_back() {
@@ -274,6 +322,23 @@ impl<'a> Publisher<'a> {
             if is_last {
                 return Ok(entries);
             }
+        }
+    }
+
+    /// Adds an entry; one whose serial number no CRL can list is left out and told of, and the others are listed.
+    fn push(&self, spooled: &mut EntrySpool<File>, row: &ListedRow) -> Result<u64, PublishError> {
+        match spooled.push(&entry(row)) {
+            Ok(()) => Ok(1),
+            Err(BuildError::SerialNumber { serial }) => {
+                let serial = hex::encode(serial);
+                tracing::error!(
+                    issuer = self.issuer.row.name,
+                    serial,
+                    "a revoked certificate can't be listed: its serial number is none"
+                );
+                Ok(0)
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -358,8 +423,25 @@ impl<'a> Publisher<'a> {
         row.sha256.copy_from_slice(context.finish().as_ref());
         row.id = store.stage_crl(&row)?;
         (self.on_step)(Step::Staged);
+        let published = self.publish_staged(&row, unsigned, signature, &mut chunk);
+        if published.is_err()
+            && let Err(error) = store.discard_crl(row.id)
+        {
+            tracing::warn!(%error, number = row.number, "a staged CRL could not be removed; it is swept away later");
+        }
+        published.map(|()| row)
+    }
+
+    fn publish_staged(
+        &self,
+        row: &CrlRow,
+        unsigned: &mut Unsigned,
+        signature: &[u8],
+        chunk: &mut [u8],
+    ) -> Result<(), PublishError> {
+        let store = self.registry.store();
         let (mut position, mut stored) = (0, 0_u64);
-        each_chunk(&mut unsigned.whole(signature)?, &mut chunk, |chunk| {
+        each_chunk(&mut unsigned.whole(signature)?, chunk, |chunk| {
             store.put_crl_chunk(row.id, position, chunk)?;
             position += 1;
             stored += u64::try_from(chunk.len()).unwrap_or(0);
@@ -377,7 +459,7 @@ impl<'a> Publisher<'a> {
             Change::PublishCrl { crl_id: row.id },
         )?;
         (self.on_step)(Step::Published);
-        Ok(row)
+        Ok(())
     }
 }
 
@@ -390,10 +472,15 @@ impl Unsigned {
     }
 
     /// Held against RFC 5280; what public CAs must do beyond is theirs to choose (`noonmark crl lint`).
-    fn lint(&mut self, signature: &[u8]) -> Result<(), PublishError> {
+    fn lint(&mut self, scope: CrlScope, signature: &[u8]) -> Result<(), PublishError> {
         let reader = Reader::from_read(self.whole(signature)?, MAX_ENTRIES, |_: &[u8]| {})?;
+        let findings = match scope {
+            CrlScope::Delta => lint(reader, Profile::Rfc5280),
+            // Read in the order of partition and serial number, in which none comes twice.
+            CrlScope::Complete | CrlScope::Partition(_) => lint_unique(reader, Profile::Rfc5280),
+        };
         let findings: Vec<Finding> =
-            lint(reader, Profile::Rfc5280).into_iter().filter(|finding| finding.severity == Severity::Error).collect();
+            findings.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
         if findings.is_empty() { Ok(()) } else { Err(PublishError::Lint { findings }) }
     }
 

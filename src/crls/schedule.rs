@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::ca::CrlSettings;
-use crate::store::{CrlRow, CrlScope, Store, StoreError};
+use crate::store::{CrlRow, CrlScope, PAST_EVERY_SERIAL, Store, StoreError};
 
 /// Changes read at once.
 const PAGE: u32 = 8_192;
+
+/// How far a clock may be set back without what it dated before counting as wrong, in seconds.
+pub(super) const SKEW_S: i64 = 60;
 
 /// Why a CRL is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +22,10 @@ pub enum Why {
     Change,
     /// There is a new complete CRL, which the delta builds on.
     NewBase,
+    /// It names a delta, and none is made any more.
+    NoDelta,
+    /// The one that stands is of a time that has not come: the clock was wrong then.
+    FromTheFuture,
 }
 
 /// A CRL that is due.
@@ -52,9 +59,10 @@ impl Schedule {
     /// # Errors
     /// The store's.
     pub fn catch_up(&mut self, store: &Store, issuer_id: i64, published: &[CrlRow]) -> Result<(), StoreError> {
-        // Whatever is older is in every CRL that stands.
-        let oldest = published.iter().map(|row| row.change_number).min().unwrap_or(0);
-        let (mut number, mut serial) = self.read.take().unwrap_or((oldest, vec![0xff; 64]));
+        // Whatever is older is in every CRL that stands. One whose scope is made no more holds nothing up.
+        let whole = published.iter().filter(|row| row.scope != CrlScope::Delta);
+        let oldest = whole.map(|row| row.change_number).min().unwrap_or(0);
+        let (mut number, mut serial) = self.read.clone().unwrap_or((oldest, PAST_EVERY_SERIAL.to_vec()));
         loop {
             let page = store.listed_changes(issuer_id, (number, &serial), PAGE)?;
             let is_last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
@@ -69,12 +77,12 @@ impl Schedule {
             if let Some(last) = page.into_iter().next_back() {
                 (number, serial) = (last.change_number, last.serial);
             }
+            // What was read stays read, whatever comes of the next page.
+            self.read = Some((number, serial.clone()));
             if is_last {
-                break;
+                return Ok(());
             }
         }
-        self.read = Some((number, serial));
-        Ok(())
     }
 
     fn note(&mut self, scope: CrlScope, number: i64, at_s: i64, published: &[CrlRow]) {
@@ -92,12 +100,21 @@ impl Schedule {
         self.settle(published);
         let mut due = Vec::new();
         let complete = of(published, CrlScope::Complete);
+        let delta = of(published, CrlScope::Delta);
         // A delta names a published complete CRL (RFC 5280 §5.2.4), so that one comes first of all.
         if let Some(base) = complete
             && settings.delta_interval_s > 0
-            && let Some(why) = self.delta_due(settings, base, of(published, CrlScope::Delta), now_s)
+            && let Some(why) = self.delta_due(settings, base, delta, now_s)
         {
             due.push(DueCrl { scope: CrlScope::Delta, why });
+        }
+        // One that names a delta (freshestCRL) is followed by one that does not, before that delta goes.
+        if settings.delta_interval_s == 0
+            && let Some((complete, delta)) = complete.zip(delta)
+            && complete.number < delta.number
+        {
+            due.push(DueCrl { scope: CrlScope::Complete, why: Why::NoDelta });
+            return due;
         }
         let scopes = (1..=settings.partitions).map(CrlScope::Partition);
         for scope in std::iter::once(CrlScope::Complete).chain(scopes) {
@@ -124,6 +141,9 @@ impl Schedule {
 
     fn whole_due(&self, settings: &CrlSettings, scope: CrlScope, row: Option<&CrlRow>, now_s: i64) -> Option<Why> {
         let Some(row) = row else { return Some(Why::First) };
+        if row.this_update_s > now_s + SKEW_S {
+            return Some(Why::FromTheFuture);
+        }
         // With a longer interval than the one it was made for it must still not run out.
         let interval = i64::from(settings.interval_s);
         let by_interval = (row.this_update_s + interval).min(row.next_update_s - i64::from(settings.overlap_s));
@@ -143,7 +163,12 @@ impl Schedule {
         if row.number < base.number {
             return Some(Why::NewBase);
         }
-        (row.this_update_s + i64::from(settings.delta_interval_s) <= now_s).then_some(Why::Interval)
+        if row.this_update_s > now_s + SKEW_S {
+            return Some(Why::FromTheFuture);
+        }
+        let interval_s = i64::from(settings.delta_interval_s);
+        let at_s = (row.this_update_s + interval_s).min(row.next_update_s - interval_s);
+        (at_s <= now_s && row.this_update_s < now_s).then_some(Why::Interval)
     }
 }
 
@@ -172,6 +197,7 @@ mod tests {
             entries: 0,
             octets: 1,
             sha256: [0; 32],
+            published_at_us: 0,
         }
     }
 
@@ -209,6 +235,26 @@ mod tests {
         assert_eq!(due(&mut schedule, &longer, &published, NOW_S + 2 * 86_400 - 1), []);
         let before_its_end = due(&mut schedule, &longer, &published, NOW_S + 2 * 86_400);
         assert_eq!(before_its_end, [(CrlScope::Complete, Why::Interval)]);
+    }
+
+    #[test]
+    fn what_stands_must_not_outlive_its_use() {
+        let settings = CrlSettings::default();
+        let mut schedule = Schedule::default();
+        let (complete, delta) = (row(CrlScope::Complete, 1, NOW_S), row(CrlScope::Delta, 2, NOW_S));
+        let ahead = [row(CrlScope::Complete, 1, NOW_S + 61), delta.clone()];
+        assert_eq!(due(&mut schedule, &settings, &ahead, NOW_S), [(CrlScope::Complete, Why::FromTheFuture)]);
+        let ahead = [complete.clone(), row(CrlScope::Delta, 2, NOW_S + 61)];
+        assert_eq!(due(&mut schedule, &settings, &ahead, NOW_S), [(CrlScope::Delta, Why::FromTheFuture)]);
+        // A delta that was made for an hour, and now comes every six: not after its end.
+        let short = CrlRow { next_update_s: NOW_S + 7_200, ..delta.clone() };
+        let next = [complete.clone(), short];
+        assert_eq!(due(&mut schedule, &settings, &next, NOW_S + 1), [(CrlScope::Delta, Why::Interval)]);
+        let off = CrlSettings { delta_interval_s: 0, ..settings };
+        let named = [complete, delta.clone()];
+        assert_eq!(due(&mut schedule, &off, &named, NOW_S + 1), [(CrlScope::Complete, Why::NoDelta)]);
+        let unnamed = [row(CrlScope::Complete, 3, NOW_S), delta];
+        assert_eq!(due(&mut schedule, &off, &unnamed, NOW_S + 1), []);
     }
 
     #[test]

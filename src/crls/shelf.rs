@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest::Context;
@@ -13,6 +14,11 @@ use metrics::gauge;
 
 use crate::crypto::DigestAlgorithm;
 use crate::store::{CRL_CHUNK, CrlRow, CrlScope, IssuerOrigin, Store, StoreError};
+
+/// How names of files that are being written begin; those that a killed server left are removed at the next start.
+const FETCHING: &str = ".fetching-";
+/// How long after a failure a CRL is fetched again.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Why a published CRL is not ready. The one before it is served on.
 #[derive(Debug, thiserror::Error)]
@@ -59,19 +65,50 @@ pub struct ShelvedCrl {
     pub body: CrlBody,
 }
 
+/// The time of the first change that is on no complete CRL yet, in seconds since 1970, by the issuer's name.
+type Waiting = BTreeMap<String, i64>;
 type Shelved = BTreeMap<(String, CrlScope), Arc<ShelvedCrl>>;
 
 /// Every published CRL of Noonmark's own issuers, by the issuer's name and scope.
 pub struct Shelf {
     directory: PathBuf,
     shelved: ArcSwap<Shelved>,
+    waiting: ArcSwap<Waiting>,
+    /// CRLs that could not be fetched, and when they are tried again.
+    failed: Mutex<BTreeMap<i64, Instant>>,
 }
 
 impl Shelf {
     /// An empty shelf, whose large CRLs go into `directory`; it is made when the first comes.
     #[must_use]
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory, shelved: ArcSwap::default() }
+        let shelf =
+            Self { directory, shelved: ArcSwap::default(), waiting: ArcSwap::default(), failed: Mutex::default() };
+        shelf.remove(|name| name.starts_with(FETCHING));
+        shelf
+    }
+
+    /// The time of the first change of an issuer's certificates that is on no complete CRL yet, in seconds since 1970.
+    #[must_use]
+    pub fn waiting_since_s(&self, issuer: &str) -> Option<i64> {
+        self.waiting.load().get(issuer).copied()
+    }
+
+    /// Looks for changes that no complete CRL tells of.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn look_for_changes(&self, store: &Store) -> Result<(), StoreError> {
+        let mut waiting = Waiting::new();
+        for (name, row) in self.rows().into_iter().filter(|(_, row)| row.scope == CrlScope::Complete) {
+            let change = store.first_listed_change(row.issuer_id, row.change_number)?;
+            let since_s = change.map(|change| change.changed_at_us / 1_000_000);
+            let age_s = since_s.map_or(0, |since_s| (now_s() - since_s).max(0));
+            set("noonmark_crl_change_waiting_seconds", &[("issuer", name.clone())], age_s);
+            waiting.extend(since_s.map(|since_s| (name, since_s)));
+        }
+        self.waiting.store(Arc::new(waiting));
+        Ok(())
     }
 
     /// A CRL by issuer and scope.
@@ -108,12 +145,18 @@ impl Shelf {
                 Some(same) if same.row.id == row.id => {
                     shelved.insert(key, Arc::clone(same));
                 }
-                old => match self.fetch(store, &issuer.name, row) {
+                Some(same) if self.waits(row.id) => {
+                    shelved.insert(key, Arc::clone(same));
+                }
+                None if self.waits(row.id) => {}
+                old => match self.fetch(store, &issuer.name, row.clone()) {
                     Ok(crl) => {
                         tell(&issuer.name, &crl.row);
                         shelved.insert(key, Arc::new(crl));
                     }
                     Err(error) => {
+                        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                        failed.insert(row.id, Instant::now() + PAUSE);
                         in_the_way.push(error);
                         shelved.extend(old.map(|old| (key, Arc::clone(old))));
                     }
@@ -121,6 +164,9 @@ impl Shelf {
             }
         }
         let has_changed = ids(&shelved) != ids(&before);
+        for ((issuer, scope), _) in before.iter().filter(|(key, _)| !shelved.contains_key(*key)) {
+            forget(issuer, *scope);
+        }
         self.shelved.store(Arc::new(shelved));
         if has_changed {
             self.tidy();
@@ -156,7 +202,7 @@ impl Shelf {
     ) -> Result<(), ShelfError> {
         let failed = |source| ShelfError::File { path: path.to_owned(), source };
         std::fs::create_dir_all(&self.directory).map_err(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.directory).map_err(failed)?;
+        let mut file = tempfile::Builder::new().prefix(FETCHING).tempfile_in(&self.directory).map_err(failed)?;
         let mut context = Context::new(DigestAlgorithm::Sha256.implementation());
         let (mut position, mut left) = (0, row.octets);
         while left > 0 {
@@ -176,27 +222,40 @@ impl Shelf {
         Ok(())
     }
 
-    fn path_of(&self, row: &CrlRow) -> PathBuf {
-        self.directory.join(format!("{}.crl", hex::encode(row.sha256)))
-    }
-
     /// Removes files that no CRL here has; what is being served from one stays readable to its end.
     fn tidy(&self) {
-        let Ok(entries) = std::fs::read_dir(&self.directory) else { return };
         let shelved = self.shelved.load();
-        let used: Vec<PathBuf> = shelved.values().map(|crl| self.path_of(&crl.row)).collect();
+        let used: Vec<String> = shelved.values().map(|crl| file_name(&crl.row)).collect();
+        // Others keep theirs beside: only names that this shelf gives.
+        self.remove(|name| name.len() == 68 && name.ends_with(".crl") && !used.iter().any(|used| used == name));
+    }
+
+    fn remove(&self, goes: impl Fn(&str) -> bool) {
+        // It is made when the first large CRL comes.
+        let Ok(entries) = std::fs::read_dir(&self.directory) else { return };
         for path in entries.flatten().map(|entry| entry.path()) {
-            // Others keep theirs beside: only names that this shelf gives.
-            let is_ours = path.extension().is_some_and(|extension| extension == "crl")
-                && path.file_stem().is_some_and(|stem| stem.len() == 64);
-            if is_ours
-                && !used.contains(&path)
+            if path.file_name().and_then(|name| name.to_str()).is_some_and(&goes)
                 && let Err(error) = std::fs::remove_file(&path)
             {
-                tracing::warn!(path = %path.display(), %error, "a replaced CRL's file could not be removed");
+                tracing::warn!(path = %path.display(), %error, "a CRL's file that is not needed could not be removed");
             }
         }
     }
+
+    fn waits(&self, crl_id: i64) -> bool {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.retain(|_, until| Instant::now() < *until);
+        failed.contains_key(&crl_id)
+    }
+
+    fn path_of(&self, row: &CrlRow) -> PathBuf {
+        self.directory.join(file_name(row))
+    }
+}
+
+/// By its content: a server that starts again finds what it has already.
+fn file_name(row: &CrlRow) -> String {
+    format!("{}.crl", hex::encode(row.sha256))
 }
 
 /// Whether the CRL is there from an earlier run, whole.
@@ -214,15 +273,30 @@ fn is_there(path: &Path, row: &CrlRow) -> bool {
 }
 
 /// For whoever watches by metrics: a CRL that is not renewed shows long before it ends.
+fn tell(issuer: &str, row: &CrlRow) {
+    let labels = [("issuer", issuer.to_owned()), ("scope", row.scope.name())];
+    set("noonmark_crl_next_update_timestamp_seconds", &labels, row.next_update_s);
+    set("noonmark_crl_number", &labels, row.number);
+    set("noonmark_crl_entries", &labels, row.entries);
+    set("noonmark_crl_octets", &labels, row.octets);
+}
+
+/// One that is served no more has no end to be told of.
+fn forget(issuer: &str, scope: CrlScope) {
+    let labels = [("issuer", issuer.to_owned()), ("scope", scope.name())];
+    gauge!("noonmark_crl_next_update_timestamp_seconds", &labels).set(f64::NAN);
+}
+
 #[expect(
     clippy::cast_precision_loss,
     clippy::as_conversions,
     reason = "gauges are floating point; seconds and counts fit"
 )]
-fn tell(issuer: &str, row: &CrlRow) {
-    let labels = [("issuer", issuer.to_owned()), ("scope", row.scope.name())];
-    gauge!("noonmark_crl_next_update_timestamp_seconds", &labels).set(row.next_update_s as f64);
-    gauge!("noonmark_crl_number", &labels).set(row.number as f64);
-    gauge!("noonmark_crl_entries", &labels).set(row.entries as f64);
-    gauge!("noonmark_crl_octets", &labels).set(row.octets as f64);
+fn set(name: &'static str, labels: &[(&'static str, String)], value: i64) {
+    gauge!(name, labels).set(value as f64);
+}
+
+fn now_s() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

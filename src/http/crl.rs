@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::body::SizedStream;
@@ -19,12 +18,13 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use bytes::Bytes;
 
 use super::Services;
+use super::limits::Permit;
 use super::problem::Problem;
 use crate::crls::{CrlBody, ShelvedCrl};
 use crate::store::CrlScope;
 
-/// Octets read from a file at once.
-const CHUNK: u64 = 256 * 1024;
+/// Octets handed to a connection at once: what a client that reads slowly, or not at all, costs.
+const CHUNK: u64 = 64 * 1024;
 /// How long caches may keep a complete or partitioned CRL without asking, in seconds: a revocation makes a new one.
 const MAX_AGE_S: i64 = 300;
 /// The same of a delta, which is there to be young.
@@ -54,9 +54,16 @@ fn answer(request: &HttpRequest, services: &Services, wanted: Option<(&str, CrlS
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Problem::MethodNotAllowed { allow: "GET, HEAD" }.response();
     }
-    match wanted.and_then(|(issuer, scope)| services.shelf.find(issuer, scope)) {
-        Some(crl) => respond(request, &crl, SystemTime::now()),
-        None => Problem::NotFound { what: "CRL" }.response(),
+    let Some(crl) = wanted.and_then(|(issuer, scope)| services.shelf.find(issuer, scope)) else {
+        return Problem::NotFound { what: "CRL" }.response();
+    };
+    if crl.row.octets <= i64::try_from(CHUNK).unwrap_or(0) {
+        return respond(request, &crl, SystemTime::now(), None);
+    }
+    // A place for as long as the download takes: nobody holds more of them than any other work.
+    match services.limits.admit(&services.identify_or_anonymous(request)) {
+        Ok(permit) => respond(request, &crl, SystemTime::now(), Some(permit)),
+        Err(problem) => problem.response(),
     }
 }
 
@@ -70,11 +77,12 @@ enum Wanted {
     Unsatisfiable,
 }
 
-fn respond(request: &HttpRequest, crl: &ShelvedCrl, now: SystemTime) -> HttpResponse {
+fn respond(request: &HttpRequest, crl: &ShelvedCrl, now: SystemTime, permit: Option<Permit>) -> HttpResponse {
     let row = &crl.row;
     let length = u64::try_from(row.octets).unwrap_or(0);
     let tag = EntityTag::new_strong(hex::encode(row.sha256));
-    let modified = UNIX_EPOCH + Duration::from_secs(u64::try_from(row.this_update_s).unwrap_or(0));
+    // When it could be had first, and not thisUpdate: who fetched the one before while this one was made must get this one.
+    let modified = UNIX_EPOCH + Duration::from_secs(u64::try_from(row.published_at_us / 1_000_000).unwrap_or(0));
     let now_s = now.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
     let most_s = if row.scope == CrlScope::Delta { DELTA_MAX_AGE_S } else { MAX_AGE_S };
     let age_s = (row.next_update_s - now_s).clamp(0, most_s);
@@ -93,12 +101,17 @@ fn respond(request: &HttpRequest, crl: &ShelvedCrl, now: SystemTime) -> HttpResp
         .insert_header((header::CACHE_CONTROL, format!("public, max-age={age_s}, no-transform, must-revalidate")))
         .insert_header((header::ACCEPT_RANGES, "bytes"));
     match wanted {
-        Wanted::Whole => body(response.content_type("application/pkix-crl"), &crl.body, 0, length),
+        Wanted::Whole if *request.method() == Method::HEAD => {
+            // A HEAD's body is not sent, but it would be read to its end.
+            let nothing = futures_util::stream::empty::<Result<Bytes, actix_web::Error>>();
+            response.content_type("application/pkix-crl").body(SizedStream::new(length, nothing))
+        }
+        Wanted::Whole => body(response.content_type("application/pkix-crl"), &crl.body, (0, length), permit),
         Wanted::Part { first, last } => {
             let range = Some((first, last));
             let range = ContentRange(ContentRangeSpec::Bytes { range, instance_length: Some(length) });
             response.insert_header(range);
-            body(response.content_type("application/pkix-crl"), &crl.body, first, last - first + 1)
+            body(response.content_type("application/pkix-crl"), &crl.body, (first, last - first + 1), permit)
         }
         Wanted::Unsatisfiable => {
             let range = ContentRangeSpec::Bytes { range: None, instance_length: Some(length) };
@@ -162,28 +175,37 @@ fn one_range(specs: &[ByteRangeSpec], length: u64) -> Wanted {
     }
 }
 
-fn body(response: &mut HttpResponseBuilder, body: &CrlBody, first: u64, length: u64) -> HttpResponse {
-    match body {
-        CrlBody::Memory(octets) => {
-            let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(octets.len());
-            response.body(octets.slice(place(first)..place(first + length)))
-        }
-        CrlBody::File(file) => {
-            let file = Arc::clone(file);
-            let chunks = futures_util::stream::try_unfold((first, length), move |(at, left)| {
-                let file = Arc::clone(&file);
-                async move {
-                    if left == 0 {
-                        return Ok::<_, actix_web::Error>(None);
-                    }
-                    let size = left.min(CHUNK);
-                    let octets = web::block(move || read(&file, at, size)).await??;
-                    Ok(Some((octets, (at + size, left - size))))
-                }
-            });
-            response.body(SizedStream::new(length, Box::pin(chunks)))
-        }
+/// The octets in slices, each asked for when the one before is on its way.
+fn body(
+    response: &mut HttpResponseBuilder,
+    body: &CrlBody,
+    (first, length): (u64, u64),
+    permit: Option<Permit>,
+) -> HttpResponse {
+    if let (CrlBody::Memory(octets), true) = (body, length <= CHUNK) {
+        return response.body(slice(octets, first, length));
     }
+    let body = body.clone();
+    let slices = futures_util::stream::try_unfold((first, length), move |(at, left)| {
+        let (body, _held_to_the_end) = (body.clone(), &permit);
+        async move {
+            if left == 0 {
+                return Ok::<_, actix_web::Error>(None);
+            }
+            let size = left.min(CHUNK);
+            let octets = match body {
+                CrlBody::Memory(octets) => slice(&octets, at, size),
+                CrlBody::File(file) => web::block(move || read(&file, at, size)).await??,
+            };
+            Ok(Some((octets, (at + size, left - size))))
+        }
+    });
+    response.body(SizedStream::new(length, Box::pin(slices)))
+}
+
+fn slice(octets: &Bytes, at: u64, size: u64) -> Bytes {
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(octets.len());
+    octets.slice(place(at)..place(at + size))
 }
 
 fn read(file: &File, at: u64, size: u64) -> std::io::Result<Bytes> {

@@ -30,6 +30,8 @@ pub(super) enum Conflict {
     KeyCertificate(String),
     #[error("CRL {0} can't be published: it is not staged whole, or another agent has taken a higher number since")]
     Crl(i64),
+    #[error("CRL {0} can't be retired: it is not published")]
+    CrlNotPublished(i64),
     #[error("a task by the name of {0} is there already")]
     TaskName(String),
     #[error("task {0} is not waiting: it was finished by somebody else, or there is no such task")]

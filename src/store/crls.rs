@@ -5,6 +5,10 @@
 
 use super::{Backend, CertificateState, Store, StoreError, either};
 
+/// A place after every serial number of a change: content octets of one are fewer, and begin with less.
+pub const PAST_EVERY_SERIAL: [u8; 64] = [0xff; 64];
+/// Chunks that are swept away at once: deleting them must not keep a commit waiting.
+pub(super) const SWEPT_AT_ONCE: i32 = 32;
 /// Octets of a chunk but the last.
 pub const CRL_CHUNK: usize = 1 << 20;
 
@@ -64,6 +68,8 @@ pub struct CrlRow {
     pub octets: i64,
     /// The SHA-256 of its octets.
     pub sha256: [u8; 32],
+    /// When it was published, in microseconds since 1970; 0 before.
+    pub published_at_us: i64,
 }
 
 /// Which certificates are asked after.
@@ -95,6 +101,15 @@ pub struct ListedRow {
     /// The change number of this status.
     pub change_number: i64,
     /// When it was changed last, in microseconds since 1970.
+    pub changed_at_us: i64,
+}
+
+/// The first change after some number that a CRL must tell of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListedChange {
+    /// Its number.
+    pub change_number: i64,
+    /// When it was made, in microseconds since 1970.
     pub changed_at_us: i64,
 }
 
@@ -138,6 +153,16 @@ impl Store {
         either!(self, store => store.listed_changes(issuer_id, after, limit))
     }
 
+    /// The first change after number `after` that a CRL must tell of.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn first_listed_change(&self, issuer_id: i64, after: i64) -> Result<Option<ListedChange>, StoreError> {
+        let rows = self.listed_changes(issuer_id, (after, &PAST_EVERY_SERIAL), 1)?;
+        let first = rows.first();
+        Ok(first.map(|row| ListedChange { change_number: row.change_number, changed_at_us: row.changed_at_us }))
+    }
+
     /// Begins a CRL, without octets; gives its id.
     ///
     /// # Errors
@@ -170,12 +195,20 @@ impl Store {
         either!(self, store => store.published_crls())
     }
 
-    /// Forgets the octets of CRLs that were replaced before a time, and all of those that were staged before it and never
-    /// published, in microseconds since 1970. Their numbers stay taken, their records stay in the ledger.
+    /// Forgets a CRL that was staged and won't be published.
     ///
     /// # Errors
     /// The database's.
-    pub fn sweep_crls(&self, before_us: i64) -> Result<(), StoreError> {
+    pub fn discard_crl(&self, crl_id: i64) -> Result<(), StoreError> {
+        either!(self, store => store.discard_crl(crl_id))
+    }
+
+    /// Forgets some octets of one CRL that was replaced, or staged and never published, before a time, in microseconds
+    /// since 1970; tells whether there may be more. Numbers stay taken, records stay in the ledger.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn sweep_crls(&self, before_us: i64) -> Result<bool, StoreError> {
         either!(self, store => store.sweep_crls(before_us))
     }
 }

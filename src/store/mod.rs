@@ -25,7 +25,7 @@ mod watch;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use crls::{CRL_CHUNK, CrlRow, CrlScope, Listed, ListedPlace, ListedRow};
+pub use crls::{CRL_CHUNK, CrlRow, CrlScope, Listed, ListedChange, ListedPlace, ListedRow, PAST_EVERY_SERIAL};
 pub use desk::Claim;
 pub use error::{AppendError, StoreError};
 pub use registry::Due;

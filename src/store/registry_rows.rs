@@ -357,6 +357,11 @@ pub enum Change {
         /// Its id.
         crl_id: i64,
     },
+    /// A published CRL that is served no more, since its issuer makes none of its scope. Refused unless it is published.
+    RetireCrl {
+        /// Its id.
+        crl_id: i64,
+    },
     /// Another certificate for a key (`keys.certificate_sha256`), stored with it. Refused if the key's certificate is no
     /// longer `before`.
     RenewKeyCertificate {

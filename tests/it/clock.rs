@@ -189,7 +189,8 @@ fn chronyc_states() -> Result<(), Failed> {
     let mut right = Chronyd::start(Reference::Own);
     let follower = Chronyd::start(Reference::Other { port: right.port, shifted_ms: 0 });
     let (clock, told) = watch(through_chronyc(&follower));
-    assert!(close(clock.read().map(|reading| reading.error_us)), "{:?}", clock.health());
+    // Its bound holds a round trip of its first exchange, which a busy machine makes long.
+    eventually(&clock, "trust", close)?;
     assert!(matches!(told.lock().unwrap()[..], [ClockEvent::Trusted { .. }]));
 
     let ahead = Chronyd::start(Reference::Other { port: right.port, shifted_ms: 2_500 });

@@ -144,7 +144,6 @@ fn rules() -> Vec<Box<dyn Rule>> {
         Box::new(default_written::DefaultWritten),
         Box::new(revoked_certificates::RevokedCertificates),
         Box::new(serial_number::SerialNumber),
-        Box::new(duplicates::Duplicates::default()),
         Box::new(revocation_date::RevocationDate::default()),
         Box::new(reason_code::ReasonCode::default()),
         Box::new(remove_from_crl::RemoveFromCrl::default()),
@@ -158,8 +157,21 @@ fn rules() -> Vec<Box<dyn Rule>> {
 /// A CRL that can't be read to its end has one finding more, which says why.
 #[must_use]
 pub fn lint<I: Input, S: FnMut(&[u8])>(reader: Reader<I, S>, profile: Profile) -> Vec<Finding> {
+    let mut rules = rules();
+    rules.push(Box::new(duplicates::Duplicates::default()));
+    run(rules, reader, profile)
+}
+
+/// As [`lint`] but for the rule on duplicates, which alone keeps something of each entry: for whoever knows that there are
+/// none. Memory does not grow with the CRL.
+#[must_use]
+pub fn lint_unique<I: Input, S: FnMut(&[u8])>(reader: Reader<I, S>, profile: Profile) -> Vec<Finding> {
+    run(rules(), reader, profile)
+}
+
+fn run<I: Input, S: FnMut(&[u8])>(rules: Vec<Box<dyn Rule>>, reader: Reader<I, S>, profile: Profile) -> Vec<Finding> {
     let mut reader = reader.tolerating_empty_list();
-    let mut rules: Vec<_> = rules().into_iter().map(|rule| (rule, Findings::default())).collect();
+    let mut rules: Vec<_> = rules.into_iter().map(|rule| (rule, Findings::default())).collect();
     for (rule, _) in &mut rules {
         rule.header(reader.header());
     }

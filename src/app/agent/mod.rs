@@ -8,7 +8,7 @@ mod crls;
 mod orders;
 mod renewals;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -62,6 +62,9 @@ pub enum AgentError {
     /// No ca token in the configuration.
     #[error("noonmark.toml has no [token.ca]: this installation has no CA of its own, and nothing for the agent to do")]
     NoToken,
+    /// An order for which nobody waits any more.
+    #[error("the order is minutes old and nobody waits for it any more; ask again")]
+    OldOrder,
     /// A task that this agent does not know.
     #[error("a task of kind {kind:?}, which this agent does not know: is it older than the server?")]
     UnknownTask {
@@ -99,8 +102,10 @@ pub fn run(configuration: Configuration) -> Result<(), AgentError> {
         installation,
         registry,
         crls: RefCell::default(),
+        duty: Cell::new(None),
+        stopping,
     };
-    agent.work(&stopping);
+    agent.work();
     if let Err(error) = agent.installation.store.release_lease(AGENT_DUTY, &agent.holder) {
         tracing::warn!(%error, "the agent's duty could not be given back; it runs out by itself");
     }
@@ -146,15 +151,18 @@ pub(super) struct Agent {
     pub(super) installation: Installation,
     pub(super) registry: Registry,
     crls: RefCell<crls::CrlDesk>,
+    /// When the duty was renewed last; None while it is somebody else's, or not known to be this agent's.
+    duty: Cell<Option<Instant>>,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Agent {
-    fn work(&self, stopping: &AtomicBool) {
+    fn work(&self) {
         let mut watch: Option<ChangeWatch> = None;
-        let (mut leased, mut looked): (Option<Instant>, Option<Instant>) = (None, None);
+        let mut looked: Option<Instant> = None;
         let mut is_silent = false;
-        while !stopping.load(Ordering::Relaxed) {
-            let turn = self.turn(&mut leased, &mut looked);
+        while !self.is_stopping() {
+            let turn = self.turn(&mut looked);
             match turn {
                 Ok(true) => {
                     if std::mem::take(&mut is_silent) {
@@ -167,7 +175,7 @@ impl Agent {
                     }
                 }
                 Err(error) => {
-                    leased = None;
+                    self.duty.set(None);
                     if !std::mem::replace(&mut is_silent, true) {
                         tracing::error!(%error, "the agent can't work; it goes on trying");
                     }
@@ -185,16 +193,29 @@ impl Agent {
         }
     }
 
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Renews the duty if it is time; false if another agent has it. Whatever takes long asks between its steps.
+    fn keep_duty(&self) -> Result<bool, StoreError> {
+        if self.duty.get().is_some_and(|renewed| renewed.elapsed() <= RENEW_LEASE) {
+            return Ok(true);
+        }
+        let is_ours = self.installation.store.take_lease(AGENT_DUTY, &self.holder, LEASE_S)?;
+        self.duty.set(is_ours.then(Instant::now));
+        Ok(is_ours)
+    }
+
     /// One look at what there is to do; false if another agent has the duty.
-    fn turn(&self, leased: &mut Option<Instant>, looked: &mut Option<Instant>) -> Result<bool, AgentError> {
-        if leased.is_none_or(|leased| leased.elapsed() > RENEW_LEASE) {
-            if !self.installation.store.take_lease(AGENT_DUTY, &self.holder, LEASE_S)? {
-                return Ok(false);
-            }
-            if leased.replace(Instant::now()).is_none() {
-                adoption::adopt(&self.installation, &self.registry)?;
-                tracing::info!("the ca-agent is at work");
-            }
+    fn turn(&self, looked: &mut Option<Instant>) -> Result<bool, AgentError> {
+        let is_new = self.duty.get().is_none();
+        if !self.keep_duty()? {
+            return Ok(false);
+        }
+        if is_new {
+            adoption::adopt(&self.installation, &self.registry)?;
+            tracing::info!("the ca-agent is at work");
         }
         // An order that can't be worked on must not let responders' certificates run out.
         let worked = self.work_orders();

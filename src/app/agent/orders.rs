@@ -7,8 +7,7 @@ use crate::ca::Certificate;
 use crate::ca::builder::Unsigned;
 use crate::ca::order::ISSUE_TASK;
 use crate::ca::registry::{IssueWords, Issuer, RegistryError, read_order};
-use crate::crls::PublishError;
-use crate::store::{StoreError, TaskRow, TaskState};
+use crate::store::{StoreError, TaskRow};
 
 /// Orders read at once: so many may wait for a token that is away without hiding one that can be done.
 const BATCH: u32 = 1_024;
@@ -31,11 +30,7 @@ impl Agent {
                     Err(reason) if is_passing(&reason) => in_the_way = Some(reason),
                     Err(reason) => {
                         tracing::warn!(order = task.id, %reason, "an order is refused");
-                        if task.kind == PUBLISH_TASK {
-                            self.finish_publish_order(&task.id, TaskState::Failed, Some(reason.to_string()))?;
-                        } else {
-                            self.registry.refuse_order(&task.id, &reason.to_string(), "ca-agent")?;
-                        }
+                        self.registry.refuse_order(&task.id, &reason.to_string(), "ca-agent")?;
                     }
                 }
             }
@@ -99,7 +94,7 @@ fn is_passing(error: &AgentError) -> bool {
                     | LifecycleError::Key(_)
                     | LifecycleError::Sign(_)
                     | LifecycleError::Clock
-            ) || matches!(error, LifecycleError::Crl(error) if crl_is_passing(error))
+            )
         }
         _ => false,
     }
@@ -110,14 +105,6 @@ fn registry_is_passing(error: &RegistryError) -> bool {
         // A row that does not read never will.
         RegistryError::Store(error) => !matches!(error, StoreError::Row { .. }),
         RegistryError::Ledger(_) | RegistryError::Profiles(_) => true,
-        _ => false,
-    }
-}
-
-fn crl_is_passing(error: &PublishError) -> bool {
-    match error {
-        PublishError::Store(_) | PublishError::Sign(_) | PublishError::Spool { .. } => true,
-        PublishError::Registry(error) => registry_is_passing(error),
         _ => false,
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{LifecycleError, Steward, now_s};
-use crate::app::crl_publishing::{PUBLISH_TASK, PublishOrder, PublishOutcome, scopes};
+use crate::app::crl_publishing::{PUBLISH_TASK, PublishOrder, PublishOutcome, Publishing, scopes};
 use crate::ca::fresh_serial;
 use crate::ca::registry::{Issuer, RegistryError};
 use crate::crls::Step;
@@ -21,22 +21,28 @@ impl Steward<'_> {
     ///
     /// # Errors
     /// An external issuer, an agent that does not answer, a token that refuses.
-    pub fn publish_crls(&self, issuer_name: &str, on_step: &dyn Fn(Step)) -> Result<Vec<CrlRow>, LifecycleError> {
+    pub fn publish_crls(
+        &self,
+        issuer_name: &str,
+        may_end_earlier: bool,
+        on_step: &dyn Fn(Step),
+    ) -> Result<Vec<CrlRow>, LifecycleError> {
         let issuer = self.registry().issuer(issuer_name)?;
         if issuer.row.origin == IssuerOrigin::External {
             return Err(RegistryError::External { name: issuer.row.name }.into());
         }
         if self.installation.agent_key(issuer_name)?.is_none() {
             let scopes = scopes(&issuer.settings.crl);
-            return self.installation.publish_crls(&self.registry(), &issuer, &scopes, &self.who, on_step);
+            let publishing = Publishing { who: &self.who, may_end_earlier, on_step };
+            return self.installation.publish_crls(&self.registry(), &issuer, &scopes, &publishing);
         }
-        self.published_by_agent(&issuer)?;
+        self.published_by_agent(&issuer, may_end_earlier)?;
         Ok(self.installation.published_crls_of(&issuer)?)
     }
 
-    fn published_by_agent(&self, issuer: &Issuer) -> Result<(), LifecycleError> {
+    fn published_by_agent(&self, issuer: &Issuer, may_end_earlier: bool) -> Result<(), LifecycleError> {
         let id = hex::encode(fresh_serial()?);
-        let order = PublishOrder { issuer: issuer.row.name.clone() };
+        let order = PublishOrder { issuer: issuer.row.name.clone(), may_end_earlier };
         let input = serde_json::to_string(&order).map_err(|_| StoreError::Row { table: "tasks", column: "input" })?;
         let asked_at_us = now_s()?.saturating_mul(1_000_000);
         self.registry().record(

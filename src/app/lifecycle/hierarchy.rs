@@ -7,7 +7,7 @@ use super::{
     CA_PROFILE, ISSUER, LifecycleError, RESPONDER_PROFILE, Steward, TSU_PROFILE, now_s, policies, sign, unit_subject,
 };
 use crate::app::adoption;
-use crate::app::crl_publishing::scopes;
+use crate::app::crl_publishing::{Publishing, scopes};
 use crate::app::installation::Installation;
 use crate::asn1::Oid;
 use crate::ca::builder::Draft;
@@ -103,7 +103,8 @@ pub(in crate::app) fn make_hierarchy(
     for name in ["root", ISSUER] {
         let issuer = registry.issuer(name)?;
         let scopes = scopes(&issuer.settings.crl);
-        installation.publish_crls(&registry, &issuer, &scopes, who, &|_| {})?;
+        let publishing = Publishing { who, may_end_earlier: false, on_step: &|_| {} };
+        installation.publish_crls(&registry, &issuer, &scopes, &publishing)?;
     }
     steward.record("installation-made", json!({ "public_url": installation.configuration.public_url }))?;
     Ok(made)

@@ -7,10 +7,12 @@ use crate::ca::Certificate;
 use crate::ca::reason::{CERTIFICATE_HOLD, KEY_COMPROMISE, UNSPECIFIED};
 use crate::ca::status::{StatusError, StatusWish};
 use crate::crypto::sha256;
-use crate::store::{CertificateState, Change, RegistryRow, StatusRow};
+use crate::store::{CertificateState, Change, IssuerOrigin, RegistryRow, StatusRow};
 
 /// The most octets of an imported subject; real ones have a few hundred.
 const MAX_SUBJECT: usize = 8_192;
+/// The most octets of a serial number that a CA gives (RFC 5280 §4.1.2.2); others' may exceed it.
+const MAX_OWN_SERIAL: usize = 20;
 /// Certificates in one transaction of an import.
 pub const IMPORT_BATCH: usize = 10_000;
 
@@ -223,6 +225,20 @@ fn reason_of(state: CertificateState, reason: Option<u8>) -> Result<Option<u8>, 
     }
 }
 
+/// The partition that a certificate of an issuer of Noonmark's own names; 0 where it names the complete CRL, or is somebody
+/// else's.
+fn partition_of(issuer: &Issuer, certificate: &Certificate) -> u16 {
+    if issuer.row.origin != IssuerOrigin::Own {
+        return 0;
+    }
+    let before = format!("/crl/{}/", issuer.row.name);
+    let number = certificate.crl_distribution_points.iter().find_map(|url| {
+        let number = url.rsplit_once(&before)?.1.strip_suffix(".crl")?;
+        number.parse::<u16>().ok()
+    });
+    number.filter(|number| *number <= issuer.settings.crl.partitions).unwrap_or(0)
+}
+
 fn imported_row(issuer: &Issuer, mut entry: ImportEntry, now_s: i64, who: &str) -> Result<RegistryRow, RegistryError> {
     let serial = entry.serial.clone();
     let serial_text = || hex::encode(&serial);
@@ -242,6 +258,16 @@ fn imported_row(issuer: &Issuer, mut entry: ImportEntry, now_s: i64, who: &str) 
     }
     if entry.serial.is_empty() || entry.serial.len() > MAX_SERIAL {
         return Err(RegistryError::Serial { text: serial_text() });
+    }
+    let is_listable = entry.serial.len() <= MAX_OWN_SERIAL && entry.serial.first().is_some_and(|first| *first < 0x80);
+    if issuer.row.origin == IssuerOrigin::Own && (!is_listable || entry.serial == [0]) {
+        return Err(RegistryError::Conflict {
+            reason: format!(
+                "the certificate {}: a CRL of this issuer can't list it, its serial number is not positive or above {MAX_OWN_SERIAL} octets \
+                 (RFC 5280 §4.1.2.2)",
+                serial_text()
+            ),
+        });
     }
     if let Some(certificate) = &entry.certificate
         && !certificate.is_signed_by(&issuer.certificate)
@@ -278,8 +304,7 @@ fn imported_row(issuer: &Issuer, mut entry: ImportEntry, now_s: i64, who: &str) 
             change_number: 0,
         },
         profile: IMPORTED.to_owned(),
-        // Whoever issued it publishes its CRLs, or it is in the complete one.
-        crl_partition: 0,
+        crl_partition: entry.certificate.as_ref().map_or(0, |certificate| partition_of(issuer, certificate)),
         subject: entry.subject,
         not_before_s: entry.not_before_s,
         not_after_s: entry.not_after_s,

@@ -175,6 +175,14 @@ impl Registry {
         Ok(self.ledger.record_change(Event::new(kind, detail), change)?)
     }
 
+    /// Records something that changes nothing.
+    ///
+    /// # Errors
+    /// The record did not become durable.
+    pub fn note(&self, kind: &str, detail: serde_json::Value) -> Result<Recorded, RegistryError> {
+        Ok(self.ledger.record_event(Event::new(kind, detail))?)
+    }
+
     /// Every issuer.
     ///
     /// # Errors

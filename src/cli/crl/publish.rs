@@ -21,6 +21,9 @@ use crate::crls::Step;
 pub struct PublishArguments {
     /// The issuer
     pub issuer: String,
+    /// Let it end earlier than the one before it, after its interval or overlap was shortened
+    #[arg(long)]
+    pub earlier: bool,
     /// Show no progress
     #[arg(long)]
     pub quiet: bool,
@@ -36,7 +39,7 @@ pub(super) fn run(directory: &Path, arguments: &PublishArguments) -> Result<Exit
     };
     bar.enable_steady_tick(Duration::from_millis(100));
     bar.set_message("waiting for the agent");
-    let rows = steward.publish_crls(&arguments.issuer, &|step| {
+    let rows = steward.publish_crls(&arguments.issuer, arguments.earlier, &|step| {
         bar.set_message(match step {
             Step::Numbered(number) => format!("number {number}"),
             Step::Read(entries) => format!("{entries} entries read"),

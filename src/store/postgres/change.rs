@@ -170,6 +170,10 @@ async fn apply(transaction: &Transaction<'_>, change: &Change, now_us: i64) -> R
         Change::PublishCrl { crl_id } => {
             one(u64::from(publish(transaction, *crl_id, now_us).await?), || Conflict::Crl(*crl_id))
         }
+        Change::RetireCrl { crl_id } => {
+            let sql = "UPDATE crls SET state = 'replaced', changed_at_us = $2 WHERE id = $1 AND state = 'published'";
+            one(execute(transaction, sql, &[crl_id, &now_us]).await?, || Conflict::CrlNotPublished(*crl_id))
+        }
         Change::RenewKeyCertificate { key_name, before, certificate } => {
             insert_certificates(transaction, std::slice::from_ref(certificate)).await?;
             let sql = "UPDATE keys SET certificate_sha256 = $3, changed_at_us = $4 \

@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 
 use super::PostgresStore;
 use super::ledger::fixed;
-use crate::store::crls::with_scope;
+use crate::store::crls::{SWEPT_AT_ONCE, with_scope};
 use crate::store::{CertificateState, CrlRow, CrlScope, Listed, ListedPlace, ListedRow, StoreError, now_us};
 
 const LISTED: &str = "serial, crl_partition, state, reason, revoked_at_s, invalidity_s, not_after_s, change_number, \
@@ -123,7 +123,7 @@ impl PostgresStore {
     pub(crate) fn published_crls(&self) -> Result<Vec<CrlRow>, StoreError> {
         let rows = self.query(
             "SELECT id, issuer_id, number, base_number, change_number, this_update_s, next_update_s, entries, octets, \
-               sha256, scope FROM crls WHERE state = 'published' ORDER BY issuer_id, scope",
+               sha256, scope, changed_at_us FROM crls WHERE state = 'published' ORDER BY issuer_id, scope",
             &[],
         )?;
         rows.iter()
@@ -140,19 +140,39 @@ impl PostgresStore {
                     entries: row.get(7),
                     octets: row.get(8),
                     sha256: fixed(row.get(9), "crls", "sha256")?,
+                    published_at_us: row.get(11),
                 };
                 with_scope(crl, row.get(10))
             })
             .collect()
     }
 
-    pub(crate) fn sweep_crls(&self, before_us: i64) -> Result<(), StoreError> {
+    /// The row goes first: a publishing whose outcome is not known yet is waited for, and then it is there no more.
+    pub(crate) fn discard_crl(&self, crl_id: i64) -> Result<(), StoreError> {
         self.execute(
-            "DELETE FROM crl_chunks WHERE crl_id IN \
-               (SELECT id FROM crls WHERE state <> 'published' AND changed_at_us < $1)",
+            "WITH gone AS (DELETE FROM crls WHERE id = $1 AND state = 'staged' RETURNING id) \
+             DELETE FROM crl_chunks WHERE crl_id IN (SELECT id FROM gone)",
+            &[&crl_id],
+        )
+        .map(drop)
+    }
+
+    pub(crate) fn sweep_crls(&self, before_us: i64) -> Result<bool, StoreError> {
+        let oldest = self.query(
+            "SELECT id FROM crls WHERE state IN ('staged', 'replaced') AND changed_at_us < $1 \
+             ORDER BY changed_at_us LIMIT 1",
             &[&before_us],
         )?;
-        self.execute("DELETE FROM crls WHERE state = 'staged' AND changed_at_us < $1", &[&before_us]).map(drop)
+        let Some(id) = oldest.first().map(|row| row.get::<_, i64>(0)) else { return Ok(false) };
+        let deleted = self.execute(
+            "DELETE FROM crl_chunks WHERE crl_id = $1 AND position IN \
+               (SELECT position FROM crl_chunks WHERE crl_id = $1 ORDER BY position LIMIT $2)",
+            &[&id, &i64::from(SWEPT_AT_ONCE)],
+        )?;
+        if deleted == 0 {
+            self.execute("UPDATE crls SET state = 'swept' WHERE id = $1 AND state IN ('staged', 'replaced')", &[&id])?;
+        }
+        Ok(true)
     }
 }
 

@@ -86,6 +86,13 @@ fn apply(connection: &Connection, change: &Change, now_us: i64) -> Result<u64, F
         Change::PublishCrl { crl_id } => {
             one(usize::from(publish(connection, *crl_id, now_us)?), || Conflict::Crl(*crl_id))
         }
+        Change::RetireCrl { crl_id } => {
+            let rows = connection.execute(
+                "UPDATE crls SET state = 'replaced', changed_at_us = ?2 WHERE id = ?1 AND state = 'published'",
+                params![crl_id, now_us],
+            )?;
+            one(rows, || Conflict::CrlNotPublished(*crl_id))
+        }
         Change::RenewKeyCertificate { key_name, before, certificate } => {
             insert_certificate(connection, certificate)?;
             let rows = connection.execute(

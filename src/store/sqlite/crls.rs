@@ -1,9 +1,9 @@
 //! CRLs in SQLite.
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior, params};
 
 use super::SqliteStore;
-use crate::store::crls::with_scope;
+use crate::store::crls::{SWEPT_AT_ONCE, with_scope};
 use crate::store::{CertificateState, CrlRow, CrlScope, Listed, ListedPlace, ListedRow, StoreError, now_us};
 
 const LISTED: &str = "serial, crl_partition, state, reason, revoked_at_s, invalidity_s, not_after_s, change_number, \
@@ -75,7 +75,7 @@ impl SqliteStore {
         limit: u32,
     ) -> Result<Vec<ListedRow>, StoreError> {
         let text = format!(
-            "SELECT {LISTED} FROM registry INDEXED BY registry_changes \
+            "SELECT {LISTED} FROM registry INDEXED BY registry_listed_changes \
              WHERE issuer_id = ?1 AND (change_number, serial) > (?2, ?3) AND (state IN (2, 3) OR was_held) \
              ORDER BY change_number, serial LIMIT ?4"
         );
@@ -133,7 +133,7 @@ impl SqliteStore {
             connection
                 .prepare_cached(
                     "SELECT id, issuer_id, number, base_number, change_number, this_update_s, next_update_s, entries, \
-                       octets, sha256, scope FROM crls WHERE state = 'published' ORDER BY issuer_id, scope",
+                       octets, sha256, scope, changed_at_us FROM crls WHERE state = 'published' ORDER BY issuer_id, scope",
                 )?
                 .query_map([], |row| {
                     let crl = CrlRow {
@@ -148,6 +148,7 @@ impl SqliteStore {
                         entries: row.get(7)?,
                         octets: row.get(8)?,
                         sha256: row.get(9)?,
+                        published_at_us: row.get(11)?,
                     };
                     Ok((crl, row.get(10)?))
                 })?
@@ -156,13 +157,39 @@ impl SqliteStore {
         rows.into_iter().map(|(row, scope): (CrlRow, String)| with_scope(row, &scope)).collect()
     }
 
-    pub(crate) fn sweep_crls(&self, before_us: i64) -> Result<(), StoreError> {
-        self.write(
-            "DELETE FROM crl_chunks WHERE crl_id IN \
-               (SELECT id FROM crls WHERE state <> 'published' AND changed_at_us < ?1)",
-            [before_us],
+    pub(crate) fn discard_crl(&self, crl_id: i64) -> Result<(), StoreError> {
+        self.shared.check_in_place()?;
+        let mut writer = self.shared.writer();
+        let mut discard = || -> rusqlite::Result<()> {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if transaction.execute("DELETE FROM crls WHERE id = ?1 AND state = 'staged'", [crl_id])? == 1 {
+                transaction.execute("DELETE FROM crl_chunks WHERE crl_id = ?1", [crl_id])?;
+            }
+            transaction.commit()
+        };
+        discard().map_err(|error| self.shared.error(error))
+    }
+
+    pub(crate) fn sweep_crls(&self, before_us: i64) -> Result<bool, StoreError> {
+        let oldest: Option<i64> = self.read(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT id FROM crls WHERE state IN ('staged', 'replaced') AND changed_at_us < ?1 \
+                     ORDER BY changed_at_us LIMIT 1",
+                )?
+                .query_row([before_us], |row| row.get(0))
+                .optional()
+        })?;
+        let Some(id) = oldest else { return Ok(false) };
+        let deleted = self.write(
+            "DELETE FROM crl_chunks WHERE crl_id = ?1 AND position IN \
+               (SELECT position FROM crl_chunks WHERE crl_id = ?1 ORDER BY position LIMIT ?2)",
+            params![id, SWEPT_AT_ONCE],
         )?;
-        self.write("DELETE FROM crls WHERE state = 'staged' AND changed_at_us < ?1", [before_us]).map(drop)
+        if deleted == 0 {
+            self.write("UPDATE crls SET state = 'swept' WHERE id = ?1 AND state IN ('staged', 'replaced')", [id])?;
+        }
+        Ok(true)
     }
 }
 

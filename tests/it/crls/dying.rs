@@ -45,7 +45,7 @@ pub fn enter() -> Option<ExitCode> {
     let (step, directory) = text.split_once(':').unwrap();
     let installation = Opened::open(directory.as_ref()).unwrap();
     let steward = Steward::new(&installation, "trial").unwrap();
-    let rows = steward.publish_crls("root", &|at| {
+    let rows = steward.publish_crls("root", false, &|at| {
         if name(at) == step {
             let pid = std::process::id().to_string();
             Command::new("kill").args(["-KILL", &pid]).status().unwrap();

@@ -93,7 +93,13 @@ fn expired() -> Result<(), Failed> {
         (crl.find(&ended).is_some(), crl.find(&alive).is_some())
     };
     assert_eq!(publish(), (true, true), "a revocation that was on no CRL yet");
-    assert_eq!(publish(), (false, true));
+    assert_eq!(publish(), (true, true), "for an interval, so that whoever fetches by it sees it");
+    let short = ["--crl-interval-seconds", "3", "--crl-delta-seconds", "0"];
+    installation.run(&[&["issuer", "set", "issuing"], &short[..]].concat());
+    until("it leaves after an interval", Duration::from_secs(20), || fetch(&server, COMPLETE).find(&ended).is_none());
+    assert!(fetch(&server, COMPLETE).find(&alive).is_some());
+    until("no delta is made or served any more", Duration::from_secs(10), || server.get(super::DELTA).status == 404);
+    assert!(fetch(&server, COMPLETE).crl.extensions.freshest_crl.is_empty());
     installation.run(&["issuer", "set", "issuing", "--crl-keep-expired", "true"]);
     assert_eq!(publish(), (false, true), "what had left does not come back");
     let since = fetch(&server, COMPLETE).crl.extensions.expired_certs_on_crl.unwrap().seconds;

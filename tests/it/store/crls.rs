@@ -18,6 +18,7 @@ fn row(issuer_id: i64, scope: CrlScope, number: i64, octets: &[u8]) -> CrlRow {
         entries: 3,
         octets: i64::try_from(octets.len()).unwrap(),
         sha256: [u8::try_from(number).unwrap(); 32],
+        published_at_us: 0,
     }
 }
 
@@ -56,7 +57,14 @@ pub fn published(backend: &Backend) {
     assert_eq!(store.published_crls().unwrap(), []);
     let publish = |crl: &CrlRow| Change::PublishCrl { crl_id: crl.id };
     book.change(&publish(&first)).unwrap();
-    assert_eq!(store.published_crls().unwrap(), [first.clone()]);
+    let timeless = |mut rows: Vec<CrlRow>| {
+        for row in &mut rows {
+            assert!(row.published_at_us > 0, "it says when");
+            row.published_at_us = 0;
+        }
+        rows
+    };
+    assert_eq!(timeless(store.published_crls().unwrap()), [first.clone()]);
     assert_eq!(store.crl_chunk(first.id, 1).unwrap().unwrap(), &octets[octets.len() / 2..]);
     assert_eq!(store.crl_chunk(first.id, 2).unwrap(), None);
     let reason = book.conflict(&publish(&first));
@@ -72,7 +80,12 @@ pub fn published(backend: &Backend) {
     let overtaken = stage(&store, row(id, CrlScope::Complete, number, octets), octets);
     let higher = store.next_crl_number(id).unwrap();
     book.conflict(&publish(&overtaken));
-    assert_eq!(store.published_crls().unwrap(), [first.clone()], "the old one stands");
+    assert_eq!(timeless(store.published_crls().unwrap()), [first.clone()], "the old one stands");
+    // And takes its octets back.
+    store.discard_crl(overtaken.id).unwrap();
+    assert_eq!(store.crl_chunk(overtaken.id, 0).unwrap(), None);
+    store.discard_crl(first.id).unwrap();
+    assert!(store.crl_chunk(first.id, 0).unwrap().is_some(), "what is published is nobody's to take back");
     // One that was begun before the published one was.
     let second = CrlRow { change_number: 5, ..row(id, CrlScope::Complete, higher, octets) };
     let second = stage(&store, second, octets);
@@ -89,16 +102,24 @@ pub fn published(backend: &Backend) {
         book.change(&publish(&crl)).unwrap();
         expected.push(crl);
     }
-    let mut found = store.published_crls().unwrap();
+    let mut found = timeless(store.published_crls().unwrap());
     found.sort_by_key(|crl| crl.scope);
     assert_eq!(found, expected);
 
     // What is neither published nor young goes; what is published stays.
-    store.sweep_crls(0).unwrap();
+    assert!(!store.sweep_crls(0).unwrap());
     assert!(store.crl_chunk(first.id, 0).unwrap().is_some(), "it was replaced a moment ago");
-    store.sweep_crls(i64::MAX).unwrap();
+    while store.sweep_crls(i64::MAX).unwrap() {}
     assert_eq!(store.crl_chunk(first.id, 0).unwrap(), None);
-    assert_eq!(store.crl_chunk(overtaken.id, 0).unwrap(), None);
+    assert_eq!(store.crl_chunk(older.id, 0).unwrap(), None);
+    // One that is served no more.
+    let delta = expected.iter().position(|crl| crl.scope == CrlScope::Delta).unwrap();
+    let delta = expected.remove(delta);
+    book.change(&Change::RetireCrl { crl_id: delta.id }).unwrap();
+    book.conflict(&Change::RetireCrl { crl_id: delta.id });
+    let mut found = timeless(store.published_crls().unwrap());
+    found.sort_by_key(|crl| crl.scope);
+    assert_eq!(found, expected);
     assert!(expected.iter().all(|crl| store.crl_chunk(crl.id, 0).unwrap().is_some()));
 }
 
@@ -172,5 +193,7 @@ pub fn listing(backend: &Backend) {
     let more = at(of_partition(99, 0), 0);
     book.import(id, vec![more]).unwrap();
     assert_eq!(changes(1), after);
+    let first = store.first_listed_change(id, 1).unwrap().unwrap();
+    assert_eq!((first.change_number, store.first_listed_change(id, first.change_number).unwrap()), (3, None));
     assert_eq!(store.listed_changes(id, (0, &[]), 100).unwrap().len(), wanted.len() + 1);
 }

@@ -7,13 +7,16 @@ ALTER TABLE registry ADD COLUMN was_held BOOLEAN NOT NULL DEFAULT false;
 -- What CRLs list, in the order in which they list it.
 CREATE INDEX registry_listed ON registry (issuer_id, crl_partition, serial) WHERE state IN (2, 3);
 
+-- What a CRL must tell of, in the order in which it changed: most certificates never do.
+CREATE INDEX registry_listed_changes ON registry (issuer_id, change_number, serial) WHERE state IN (2, 3) OR was_held;
+
 -- An issuer's last CRL number, taken before the CRL is signed: a crash leaves a gap and never a number twice.
 CREATE TABLE crl_series (
     issuer_id   BIGINT PRIMARY KEY,
     last_number BIGINT NOT NULL
 );
 
--- Staged, published, replaced. The scope is complete, delta, or a partition's number.
+-- Staged, published, replaced, and swept when the octets are gone. The scope is complete, delta, or a partition's number.
 CREATE TABLE crls (
     id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     issuer_id     BIGINT NOT NULL,
@@ -32,6 +35,7 @@ CREATE TABLE crls (
 );
 
 CREATE UNIQUE INDEX crls_published ON crls (issuer_id, scope) WHERE state = 'published';
+CREATE INDEX crls_to_sweep ON crls (changed_at_us) WHERE state IN ('staged', 'replaced');
 
 CREATE TABLE crl_chunks (
     crl_id   BIGINT  NOT NULL,
