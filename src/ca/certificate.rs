@@ -80,6 +80,8 @@ pub struct Certificate {
     pub subject_key_identifier: Option<Vec<u8>>,
     /// authorityKeyIdentifier's keyIdentifier.
     pub authority_key_identifier: Option<Vec<u8>>,
+    /// cRLDistributionPoints' extnValue, for those who hold a CRL against it.
+    pub crl_distribution_points: Option<Vec<u8>>,
     /// The identifiers of all extensions, with criticality.
     pub extensions: Vec<(ObjectIdentifier, bool)>,
 }
@@ -136,6 +138,7 @@ impl Certificate {
             private_key_usage: None,
             subject_key_identifier: None,
             authority_key_identifier: None,
+            crl_distribution_points: None,
             extensions: Vec::new(),
         };
         if let Some(extensions) = fields.optional(writer::context(3))? {
@@ -187,6 +190,7 @@ impl Certificate {
                 let mut fields = Reader::only(value, writer::SEQUENCE)?;
                 self.authority_key_identifier = fields.optional(0x80)?.map(|key| key.content.to_vec());
             }
+            "2.5.29.31" => self.crl_distribution_points = Some(value.to_vec()),
             _ => {}
         }
         Ok(())
