@@ -8,6 +8,8 @@ pub struct StatusQuestion<'a> {
     pub serial: &'a [u8],
     /// What the registry says of it; None where it does not know it.
     pub registry: Option<StatusRow>,
+    /// The certificate's notAfter, in seconds since 1970, as far as the registry knows it.
+    pub not_after_s: Option<i64>,
     /// Gives the certificate, DER, where it is kept here. It may wait for the store, and is called only if it matters.
     pub certificate: &'a dyn Fn() -> Result<Option<Vec<u8>>, StoreError>,
     /// Now, in seconds since 1970.
@@ -41,9 +43,23 @@ pub enum Unsure {
     /// The CRL speaks for a part of the certificates, and whether for this one is not known, or it does not.
     #[error("the CRL speaks for a part of its issuer's certificates, and this is not one that is known to be in it")]
     OutOfScope,
+    /// It expired, and a CRL need not list it any longer (RFC 5280 §3.3).
+    #[error("the certificate expired before the CRL was issued, which need not list it any longer")]
+    Expired,
     /// The certificate could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Unsure {
+    /// Whether it may pass by itself: a newer CRL, the store's return.
+    #[must_use]
+    pub const fn is_temporary(&self) -> bool {
+        match self {
+            Self::NothingHeld | Self::Stale | Self::Store(_) => true,
+            Self::NotUnderstood | Self::OutOfScope | Self::Expired => false,
+        }
+    }
 }
 
 /// What knows certificates' status of one issuer.

@@ -12,9 +12,10 @@ use super::keeper::Keeper;
 use super::memory::Memory;
 use super::{CertStatus, ErrorResponse, SingleAnswer};
 use crate::asn1::OcspRequest;
+use crate::ca::{StatusQuestion, StatusSource, Unsure};
 use crate::clock::Clock;
 use crate::keys::Lane;
-use crate::store::{AnswerRow, CertIdHash, CertificateState, StatusAndAnswer, Store};
+use crate::store::{AnswerRow, CertIdHash, CertificateState, StatusAndAnswer, Store, StoreError};
 
 /// An answer for the client.
 #[derive(Clone, Debug)]
@@ -48,6 +49,16 @@ pub struct Pending {
     is_known: bool,
     /// An answer in memory that will do if no newer one can be had, and the time at which it was found to hold.
     instead: Option<(AnswerKey, i64)>,
+    /// What the issuer's source said, if it has one.
+    word: Option<SourceWord>,
+}
+
+/// What a source said beside the status, which stands among what was read.
+struct SourceWord {
+    /// The edition that it spoke from.
+    edition: u64,
+    /// Of each certificate that was asked for: thisUpdate and the latest nextUpdate, where they are the source's.
+    periods_s: Vec<Option<(i64, i64)>>,
 }
 
 impl Pending {
@@ -203,7 +214,7 @@ impl Responder {
             && let one = request.cert_ids.first()
             && let Some(hash) = issuer.hashes.matches(one)
             && issuer.hashes.is_usual_form(one, hash)
-            && let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, one.serial)
+            && let Some(key) = issuer.answer_key(responder, hash, one.serial)
             && let Some(answer) = self.memory.answers.get(&key)
             && let Some(now_s) = self.now_s()
             && now_s < answer.next_update_s
@@ -225,7 +236,8 @@ impl Responder {
             .collect();
         // A lone certificate without a nonce may have an answer in the store; every other one is signed anyway.
         let is_alone = matches!(asked.as_slice(), [one] if one.is_usual) && nonce.is_none();
-        let known = if is_alone { None } else { self.known(issuer, &asked) };
+        // What a source says may wait for the store as well.
+        let known = if is_alone || issuer.source.is_some() { None } else { self.known(issuer, &asked) };
         Ok(Outcome::Later(Pending {
             issuer: Arc::clone(issuer),
             responder: at,
@@ -234,6 +246,7 @@ impl Responder {
             is_known: known.is_some(),
             known,
             instead,
+            word: None,
         }))
     }
 
@@ -262,7 +275,8 @@ impl Responder {
     /// Asks the store, if memory does not know, and has the answer signed unless a stored one stands; `respond` hears of it
     /// exactly once. Not for an HTTP thread if [`Pending::needs_store`].
     pub fn look_up(self: &Arc<Self>, mut pending: Pending, respond: Respond) {
-        let caller = Caller { respond: Some(respond), responder: Arc::clone(self), instead: pending.instead };
+        let issuer = Arc::clone(&pending.issuer);
+        let caller = Caller { respond: Some(respond), responder: Arc::clone(self), issuer, instead: pending.instead };
         match pending.known.take() {
             Some(known) => self.sign(pending, known, READINGS, caller),
             None => {
@@ -303,7 +317,59 @@ impl Responder {
                 .and_then(|hash| AnswerKey::new(issuer.id, responder.id, hash, &asked.serial))
                 .map(|key| (key, now_s));
         }
+        if let Some(source) = issuer.source.clone() {
+            match self.ask(&*source, issuer, &pending.asked, &mut read, now_s) {
+                Ok(word) => pending.word = Some(word),
+                Err(unsure) => {
+                    tracing::debug!(%unsure, issuer = issuer.name, "a certificate's status can't be said");
+                    if unsure.is_temporary() {
+                        return caller.give_up();
+                    }
+                    // RFC 9919 §3.2.3: it is not able to answer with authority, now or later.
+                    return caller.answer(self.counted(Answer::Error(ErrorResponse::Unauthorized)));
+                }
+            }
+        }
         self.sign(pending, read, readings, caller);
+    }
+
+    /// Has a source judge what was read: its statuses take the place of the registry's.
+    fn ask(
+        &self,
+        source: &dyn StatusSource,
+        issuer: &ServedIssuer,
+        asked: &[Asked],
+        read: &mut [Option<StatusAndAnswer>],
+        now_s: i64,
+    ) -> Result<SourceWord, Unsure> {
+        let mut word = SourceWord { edition: source.edition(), periods_s: Vec::with_capacity(asked.len()) };
+        for (asked, row) in asked.iter().zip(read) {
+            let Some(row) = row else {
+                word.periods_s.push(None);
+                continue;
+            };
+            let judgement = source.judge(&StatusQuestion {
+                serial: &asked.serial,
+                registry: row.status,
+                not_after_s: row.status.map(|_| row.not_after_s),
+                certificate: &|| self.certificate_der(issuer.id, &asked.serial),
+                now_s,
+            })?;
+            if judgement.edition != word.edition {
+                // It changed between two certificates: no edition is this one, and all is read again.
+                word.edition = 0;
+            }
+            row.status = judgement.status;
+            word.periods_s.push(judgement.period_s);
+        }
+        Ok(word)
+    }
+
+    /// A certificate that is kept, DER.
+    fn certificate_der(&self, issuer_id: i64, serial: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = self.store.registry_row(issuer_id, serial)?;
+        let Some(sha256) = row.and_then(|row| row.certificate_sha256) else { return Ok(None) };
+        self.store.certificate_der(&sha256)
     }
 
     /// Seconds since 1970. Fail closed: with a clock that is not trusted nothing is signed.
@@ -320,21 +386,34 @@ impl Responder {
             Some(period) => period,
             None => return caller.give_up(),
         };
+        let periods_s = pending.word.iter().flat_map(|word| &word.periods_s).chain(std::iter::repeat(&None));
         let singles: Vec<SingleAnswer<'_>> = pending
             .asked
             .iter()
             .zip(&read)
-            .map(|(asked, row)| {
+            .zip(periods_s)
+            .map(|((asked, row), period_s)| {
                 let status = row.as_ref().and_then(|row| row.status);
                 let mut single = issuer.single(&asked.cert_id, status, row.is_some(), this_update_s, next_update_s);
                 if matches!(single.status, CertStatus::Unknown | CertStatus::NotIssued) {
                     // It may be issued in a moment, and must not be unknown to caches then (TLS BR 4.9.9: 15 minutes).
                     single.next_update_s = single.next_update_s.min(this_update_s + UNKNOWN_VALIDITY_S);
                 }
+                if let Some((known_at_s, until_s)) = period_s {
+                    // RFC 6960 §4.2.2.1: thisUpdate is when the status was last known to be so, which is the CRL's.
+                    single.this_update_s = *known_at_s;
+                    single.next_update_s = single.next_update_s.min(*until_s);
+                    // What expired leaves the CRL: of older certificates it keeps nothing.
+                    single.archive_cutoff_s = None;
+                }
                 single
             })
             .collect();
         let next_update_s = singles.iter().map(|single| single.next_update_s).min().unwrap_or(next_update_s);
+        if next_update_s <= this_update_s {
+            // What the source said held until a moment ago.
+            return caller.give_up();
+        }
         let prepared = match responder.template.prepare(&singles, this_update_s, pending.nonce.as_deref()) {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -380,6 +459,10 @@ impl Responder {
         row: &StatusAndAnswer,
         now_s: i64,
     ) -> Option<Arc<SignedAnswer>> {
+        if issuer.source.is_some() {
+            // It rests on the registry alone, from when that alone spoke.
+            return None;
+        }
         let (status, answer, hash) = (row.status?, row.answer.as_ref()?, asked.hash.filter(|_| asked.is_usual)?);
         if answer.form != issuer.form() || now_s >= answer.next_update_s || now_s < answer.this_update_s {
             return None;
@@ -401,12 +484,17 @@ impl Responder {
     fn keep(&self, signed: &Signed<'_>, answer: &Arc<SignedAnswer>, signature: Vec<u8>) -> Option<Arc<SignedAnswer>> {
         let Signed { issuer, responder, pending, read } = signed;
         let held = issuer.currency.hold();
+        let edition = pending.word.as_ref().map(|word| word.edition);
+        if edition.is_some_and(|edition| edition != issuer.edition()) {
+            return None;
+        }
         for (asked, row) in pending.asked.iter().zip(read.iter()) {
             if row.as_ref().is_some_and(|row| !held.is_current(&asked.serial, row.read_at())) {
                 return None;
             }
         }
-        if !pending.is_known {
+        // What a source said is remembered by the source.
+        if !pending.is_known && edition.is_none() {
             for (asked, row) in pending.asked.iter().zip(read.iter()) {
                 if let Some(row) = row {
                     self.memory.remember(issuer.id, &asked.serial, row);
@@ -419,7 +507,10 @@ impl Responder {
             && asked.is_usual
             && let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, &asked.serial)
         {
-            self.memory.answers.insert(key, Arc::clone(answer));
+            self.memory.answers.insert(key.of_edition(edition.unwrap_or(0)), Arc::clone(answer));
+            if edition.is_some() {
+                return Some(Arc::clone(answer));
+            }
             self.keeper.keep(AnswerRow {
                 issuer_id: issuer.id,
                 serial: asked.serial.clone(),
@@ -453,6 +544,7 @@ struct Signed<'a> {
 struct Caller {
     respond: Option<Respond>,
     responder: Arc<Responder>,
+    issuer: Arc<ServedIssuer>,
     /// An answer in memory that will do if no newer one can be had, and the time at which it was found to hold.
     instead: Option<(AnswerKey, i64)>,
 }
@@ -472,8 +564,9 @@ impl Caller {
 impl Drop for Caller {
     fn drop(&mut self) {
         let Some(respond) = self.respond.take() else { return };
-        // One whose status changed meanwhile is not in memory any more.
-        let instead = self.instead.and_then(|(key, now_s)| {
+        // One whose status changed meanwhile is not in memory any more, or of a former edition.
+        let instead = self.instead.filter(|(key, _)| key.edition() == self.issuer.edition());
+        let instead = instead.and_then(|(key, now_s)| {
             self.responder.memory.answers.get(&key).filter(|answer| now_s < answer.next_update_s)
         });
         respond(match instead {
