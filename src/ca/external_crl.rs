@@ -87,6 +87,11 @@ impl ExternalCrlSettings {
         !self.urls.is_empty()
     }
 
+    /// Every URL, the complete CRL's first.
+    pub fn all_urls(&self) -> impl Iterator<Item = &String> {
+        self.urls.iter().chain(&self.delta_urls)
+    }
+
     pub(super) fn check(&self) -> Result<(), ExternalCrlError> {
         for urls in [&self.urls, &self.delta_urls] {
             if urls.len() > MAX_CRL_URLS {

@@ -28,7 +28,9 @@ pub fn trials() -> Vec<Trial> {
         trial("other_algorithms_verify", other_algorithms),
         trial("ocsp_says_what_the_crl_says", ocsp_says),
         trial("ocsp_of_a_stale_one_revokes_and_says_no_good", ocsp_of_a_stale_one),
+        trial("ocsp_of_a_crl_of_user_certificates", ocsp_of_a_partial_one),
         trial("settings_that_can_not_be", settings),
+        trial("the_api_lets_officers_alone_name_urls", api),
     ]
 }
 
@@ -430,7 +432,7 @@ impl Partner {
     fn readiness(&self, server: &Server) -> String {
         let report = server.readiness().unwrap().json();
         let checks = report["checks"].as_array().unwrap();
-        let check = checks.iter().find(|check| check["name"] == "CRL of issuer partner");
+        let check = checks.iter().find(|check| check["name"] == "crl partner");
         let words = |check: &serde_json::Value| {
             format!("{}: {}", check["state"].as_str().unwrap(), check["reason"].as_str().unwrap())
         };
@@ -460,7 +462,7 @@ fn ocsp_says() -> Result<(), Failed> {
     let first = partner.crl("86400");
     partner.crls.route("/ca.crl", Route::Crl(first.clone(), "\"1\""));
     let url = partner.crls.url("/ca.crl");
-    partner.set(&["--crl-url", &url, "--crl-interval-seconds", "5", "--crl-answers", "crl"]);
+    partner.set(&["--crl-url", &url, "--crl-fetch-seconds", "5", "--crl-answers", "crl"]);
     let listed = partner.installation.run(&["issuer", "list", "--json"]);
     let listed: serde_json::Value = serde_json::from_str(&listed)?;
     let settings = &listed.as_array().unwrap().iter().find(|issuer| issuer["name"] == "partner").unwrap()["settings"];
@@ -481,8 +483,8 @@ fn ocsp_says() -> Result<(), Failed> {
     assert!(said.contains("Reason: keyCompromise"), "{said}");
     partner.hears(&server, &[&LEAF[..], &["-no_nonce"]].concat(), "leaf.pem: revoked");
     partner.hears(&server, &[&["-sha256"][..], &OTHER].concat(), "other.pem: good");
-    assert_eq!(server.metric("noonmark_crl_entries{issuer=\"partner\",kind=\"external\"}"), 1.0);
-    assert!(server.metric("noonmark_crl_next_update_seconds{issuer=\"partner\",kind=\"external\"}") > 1e9);
+    assert_eq!(server.metric("noonmark_crl_entries{issuer=\"partner\",scope=\"external\"}"), 1.0);
+    assert!(server.metric("noonmark_crl_next_update_timestamp_seconds{issuer=\"partner\",scope=\"external\"}") > 1e9);
 
     // The older one again: refused, said, and nothing it says is believed.
     partner.crls.route("/ca.crl", Route::Crl(first, "\"1\""));
@@ -497,12 +499,12 @@ fn ocsp_says() -> Result<(), Failed> {
     partner.hears(&server, &OTHER, "other.pem: good");
     let output = partner.installation.noonmark(&["check", "--json"]);
     let checks: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    let check = checks.as_array().unwrap().iter().find(|check| check["name"] == "CRL of issuer partner").unwrap();
+    let check = checks.as_array().unwrap().iter().find(|check| check["name"] == "crl partner").unwrap();
     assert_eq!(check["state"], "ok", "{check}");
 
     partner.set(&["--crl-answers", "crl-any-serial"]);
     partner.hears(&server, &STRANGER, "0x4711: good");
-    partner.set(&["--no-crl"]);
+    partner.set(&["--no-crl-url"]);
     partner.hears(&server, &LEAF, "leaf.pem: good");
     partner.hears(&server, &STRANGER, "0x4711: unknown");
     Ok(())
@@ -511,7 +513,7 @@ fn ocsp_says() -> Result<(), Failed> {
 fn ocsp_of_a_stale_one() -> Result<(), Failed> {
     let partner = Partner::new();
     let server = partner.installation.serve();
-    partner.set(&["--crl-url", &partner.crls.url("/ca.crl"), "--crl-interval-seconds", "5", "--crl-answers", "crl"]);
+    partner.set(&["--crl-url", &partner.crls.url("/ca.crl"), "--crl-fetch-seconds", "5", "--crl-answers", "crl"]);
     // Nothing is here yet: come back later, which no cache keeps for an answer.
     partner.hears(&server, &OTHER, "trylater");
     partner.is_ready_with(&server, "warning: no CRL is here yet");
@@ -534,6 +536,55 @@ fn ocsp_of_a_stale_one() -> Result<(), Failed> {
     Ok(())
 }
 
+/// A CRL with an issuingDistributionPoint says good only of certificates that are here to be held against it; what expired
+/// may have left it.
+fn ocsp_of_a_partial_one() -> Result<(), Failed> {
+    let partner = Partner::new();
+    let rows = partner.ca.write(
+        "rows.csv",
+        "serial,not_after,state,reason,revoked_at\n0777,2036-01-01T00:00:00Z,good,,\n0778,2026-01-01T00:00:00Z,good,,\n",
+    );
+    partner.installation.run(&["cert", "import", "partner", rows.to_str().unwrap(), "--quiet"]);
+    let server = partner.installation.serve();
+    partner.crls.route("/ca.crl", Route::Crl(partner.crl("86400"), "\"1\""));
+    partner.set(&["--crl-url", &partner.crls.url("/ca.crl"), "--crl-fetch-seconds", "5", "--crl-answers", "crl"]);
+    partner.hears(&server, &["-serial", "0x777"], "0x777: good");
+    partner.hears(&server, &["-serial", "0x778"], "unauthorized");
+    let configuration = partner.ca.read("crl.cnf") + "issuingDistributionPoint=critical,@p\n[p]\nonlyuser=TRUE\n";
+    partner.ca.write("crl.cnf", &configuration);
+    partner.crls.route("/ca.crl", Route::Crl(partner.crl("86400"), "\"2\""));
+    partner.hears(&server, &["-serial", "0x777"], "unauthorized");
+    partner.hears(&server, &LEAF, "leaf.pem: good");
+    Ok(())
+}
+
+fn api() -> Result<(), Failed> {
+    let installation = Installation::software();
+    let ca = OpensslCa::new();
+    installation.run(&["issuer", "add", "partner", ca.path("intermediate.pem").to_str().unwrap()]);
+    let key = |name: &str, role: &str| installation.run(&["api-key", "create", name, "--role", role]).trim().to_owned();
+    let (officer, operator) = (key("ann", "officer"), key("otto", "operator"));
+    let server = installation.serve();
+    let set = |key: &str, body: &str| {
+        let head = format!(
+            "PATCH /v1/issuers/partner HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        server.raw(&[head.as_bytes(), body.as_bytes()].concat())
+    };
+    let named = r#"{"external_crl":{"urls":["http://127.0.0.1:1/ca.crl"],"answers":"crl"}}"#;
+    assert_eq!(set(&operator, named).status, 403);
+    assert_eq!(set(&operator, r#"{"archive_cutoff":true}"#).status, 200, "the rest is an operator's to set");
+    let response = set(&officer, named);
+    assert_eq!(response.status, 200, "{}", response.text());
+    let said = &response.json()["settings"]["external_crl"];
+    assert_eq!((said["urls"][0].as_str(), said["answers"].as_str()), (Some("http://127.0.0.1:1/ca.crl"), Some("crl")));
+    assert_eq!(said["interval_s"], 3_600);
+    assert_eq!(set(&officer, r#"{"external_crl":{"urls":["ldap://x/"]}}"#).status, 422);
+    Ok(())
+}
+
 fn settings() -> Result<(), Failed> {
     let installation = Installation::software();
     let ca = OpensslCa::new();
@@ -544,8 +595,8 @@ fn settings() -> Result<(), Failed> {
         (&["partner", "--crl-url", "http://user:secret@x/"], "no URL that a CRL is fetched from"),
         (&["partner", "--crl-answers", "crl"], "need the URL"),
         (&["partner", "--crl-delta-url", "http://x/"], "give the URL of that as well"),
-        (&["partner", "--crl-url", "http://x/", "--crl-interval-seconds", "1"], "every 5 to"),
-        (&["partner", "--crl-url", "http://x/", "--no-crl"], "cannot be used with"),
+        (&["partner", "--crl-url", "http://x/", "--crl-fetch-seconds", "1"], "every 5 to"),
+        (&["partner", "--crl-url", "http://x/", "--no-crl-url"], "cannot be used with"),
     ] {
         let output = installation.noonmark(&[&["issuer", "set"][..], words].concat());
         assert!(!output.status.success() && text(&output).contains(why), "{words:?}: {}", text(&output));

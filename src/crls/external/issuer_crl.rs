@@ -147,8 +147,17 @@ impl IssuerCrl {
         self.progress().state.fetched_at_s
     }
 
+    /// How long ago, in seconds, everything was fetched from the very URLs that are configured now.
+    pub(super) fn age_s(&self, now_s: i64) -> Option<u64> {
+        let progress = self.progress();
+        let is_from_these = progress.settings.all_urls().eq(&progress.state.fetched_from);
+        let fetched_at_s = progress.state.fetched_at_s.filter(|_| is_from_these)?;
+        u64::try_from(now_s.saturating_sub(fetched_at_s)).ok()
+    }
+
     /// Reads and verifies what is kept from before. What does not hold is fetched anew.
     pub fn load(&self, now_s: i64) {
+        let before = self.held();
         let mut state = self.shelf.state();
         for kind in [Kind::Complete, Kind::Delta] {
             if let Err(fault) = self.load_one(kind, now_s) {
@@ -166,7 +175,7 @@ impl IssuerCrl {
         progress.state = state;
         progress.is_loaded = true;
         drop(progress);
-        self.measure();
+        self.measure(&before);
     }
 
     fn load_one(&self, kind: Kind, now_s: i64) -> Result<(), UrlFault> {
@@ -183,6 +192,7 @@ impl IssuerCrl {
     /// # Errors
     /// Of each URL that was tried, why it did not do. What was held before stays.
     pub fn fetch(&self, fetcher: &Fetcher, now_s: i64) -> Result<(), RoundError> {
+        let before = self.held();
         let settings = self.settings();
         let complete = self.fetch_kind(fetcher, Kind::Complete, &settings.urls, now_s);
         let delta = if settings.delta_urls.is_empty() {
@@ -198,7 +208,9 @@ impl IssuerCrl {
             }
             (complete, delta) => complete.and(delta),
         };
-        self.tell(&result, now_s);
+        self.tell(&result, &settings, now_s);
+        self.measures.count(result.is_ok());
+        self.measure(&before);
         result
     }
 
@@ -272,12 +284,13 @@ impl IssuerCrl {
     }
 
     /// Remembers how a round went, and says so where it is another word than the last.
-    fn tell(&self, result: &Result<(), RoundError>, now_s: i64) {
+    fn tell(&self, result: &Result<(), RoundError>, by: &ExternalCrlSettings, now_s: i64) {
         let report = self.report();
         let mut progress = self.progress();
         match result {
             Ok(()) => {
                 progress.state.fetched_at_s = Some(now_s);
+                progress.state.fetched_from = by.all_urls().cloned().collect();
                 if progress.last_error.take().is_some() {
                     tracing::info!(issuer = self.name, "its CRL is fetched again");
                 }
@@ -300,13 +313,10 @@ impl IssuerCrl {
         if let Err(error) = self.shelf.put_state(&progress.state) {
             tracing::warn!(%error, issuer = self.name, "how its CRL was fetched could not be kept; a restart fetches it anew");
         }
-        drop(progress);
-        self.measures.count(result.is_ok());
-        self.measure();
     }
 
-    fn measure(&self) {
-        self.measures.set(&self.held.load(), self.fetched_at_s());
+    fn measure(&self, before: &Held) {
+        self.measures.set(before, &self.held.load(), self.fetched_at_s());
     }
 
     /// How it stands.
@@ -317,9 +327,9 @@ impl IssuerCrl {
         CrlReport::new(&self.name, &self.held.load(), &progress.settings, fetched_at_s, last_error)
     }
 
-    /// What is said of an issuer that is served no more.
+    /// It is served no more.
     pub(super) fn withdraw(&self) {
-        self.measures.clear();
+        self.measures.clear(&self.held.load());
     }
 }
 

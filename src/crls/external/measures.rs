@@ -6,14 +6,11 @@ use super::held::{Held, Kind};
 
 /// Those of one issuer.
 pub(super) struct Measures {
-    next_update: [Gauge; 2],
-    entries: [Gauge; 2],
+    issuer: String,
     fetched: Gauge,
     succeeded: Counter,
     failed: Counter,
 }
-
-const KINDS: [Kind; 2] = [Kind::Complete, Kind::Delta];
 
 impl Kind {
     /// Its name in logs and metrics.
@@ -32,13 +29,12 @@ impl Measures {
             "When an issuer's CRLs were last fetched, in seconds since 1970"
         );
         describe_counter!("noonmark_crl_fetches_total", "Rounds of fetching an issuer's CRLs, by how they ended");
-        let fetches = |outcome: &'static str| counter!("noonmark_crl_fetches_total", "issuer" => issuer.to_owned(), "outcome" => outcome);
+        let fetches = |outcome: &'static str| {
+            let labels = [("issuer", issuer.to_owned()), ("outcome", outcome.to_owned())];
+            counter!("noonmark_crl_fetches_total", &labels)
+        };
         Self {
-            next_update: KINDS.map(
-                |kind| gauge!("noonmark_crl_next_update_timestamp_seconds", "issuer" => issuer.to_owned(), "scope" => kind.name()),
-            ),
-            entries: KINDS
-                .map(|kind| gauge!("noonmark_crl_entries", "issuer" => issuer.to_owned(), "scope" => kind.name())),
+            issuer: issuer.to_owned(),
             fetched: gauge!("noonmark_crl_fetched_timestamp_seconds", "issuer" => issuer.to_owned()),
             succeeded: fetches("succeeded"),
             failed: fetches("failed"),
@@ -49,21 +45,37 @@ impl Measures {
         if succeeded { self.succeeded.increment(1) } else { self.failed.increment(1) }
     }
 
-    pub(super) fn set(&self, held: &Held, fetched_at_s: Option<i64>) {
-        for (kind, (next_update, entries)) in KINDS.iter().zip(self.next_update.iter().zip(&self.entries)) {
-            let crl = held.of(*kind).map(|verified| &verified.crl);
-            let next_update_s = crl.and_then(|crl| crl.header.next_update).map_or(0, |time| time.seconds);
-            next_update.set(figure(next_update_s));
-            entries.set(crl.map_or(0.0, |crl| u32::try_from(crl.entries).map_or(f64::MAX, f64::from)));
+    /// A kind that is not held shows nothing, so that no alarm goes off for a delta that nobody wants.
+    pub(super) fn set(&self, before: &Held, held: &Held, fetched_at_s: Option<i64>) {
+        for kind in [Kind::Complete, Kind::Delta] {
+            match held.of(kind).map(|verified| &verified.crl) {
+                Some(crl) => {
+                    let next_update = crl.header.next_update.map_or(0.0, |time| figure(time.seconds));
+                    self.show(kind, next_update, u32::try_from(crl.entries).map_or(f64::MAX, f64::from));
+                }
+                None if before.of(kind).is_some() => self.show(kind, f64::NAN, f64::NAN),
+                None => {}
+            }
         }
-        self.fetched.set(figure(fetched_at_s.unwrap_or(0)));
+        if let Some(fetched_at_s) = fetched_at_s {
+            self.fetched.set(figure(fetched_at_s));
+        }
     }
 
-    /// Gauges can't be taken back: an issuer that is served no more shows zeros.
-    pub(super) fn clear(&self) {
-        for gauge in self.next_update.iter().chain(&self.entries).chain([&self.fetched]) {
-            gauge.set(0.0);
+    /// Of an issuer that is served no more. Gauges can't be taken back: they show no number.
+    pub(super) fn clear(&self, held: &Held) {
+        for kind in [Kind::Complete, Kind::Delta] {
+            if held.of(kind).is_some() {
+                self.show(kind, f64::NAN, f64::NAN);
+            }
         }
+        self.fetched.set(f64::NAN);
+    }
+
+    fn show(&self, kind: Kind, next_update: f64, entries: f64) {
+        let labels = [("issuer", self.issuer.clone()), ("scope", kind.name().to_owned())];
+        gauge!("noonmark_crl_next_update_timestamp_seconds", &labels).set(next_update);
+        gauge!("noonmark_crl_entries", &labels).set(entries);
     }
 }
 

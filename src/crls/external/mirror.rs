@@ -222,8 +222,7 @@ fn work(crl: &IssuerCrl, fetcher: &Fetcher, now_s: i64) -> Done {
     if !crl.is_loaded() {
         crl.load(now_s);
         // A restart asks nobody, if the last round is not longer ago than rounds are apart.
-        let age_s = crl.fetched_at_s().and_then(|fetched_at_s| u64::try_from(now_s - fetched_at_s).ok());
-        let left = age_s.and_then(|age_s| wait_after(crl, 0, now_s).checked_sub(Duration::from_secs(age_s)));
+        let left = crl.age_s(now_s).and_then(|age_s| wait_after(crl, 0, now_s).checked_sub(Duration::from_secs(age_s)));
         if let Some(left) = left.filter(|_| !crl.report().is_stale(now_s)) {
             return Done::Wait(left);
         }

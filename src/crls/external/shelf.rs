@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::fetch::Validators;
 use super::held::Kind;
 
-/// Octets of a state file: two sets of validators, with URLs of 2,000 characters at most.
-const MAX_STATE_OCTETS: u64 = 16 * 1024;
+/// Octets of a state file: eighteen URLs of 2,000 characters at most, and two sets of validators.
+const MAX_STATE_OCTETS: u64 = 64 * 1024;
 
 /// What is remembered beside the CRLs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ const MAX_STATE_OCTETS: u64 = 16 * 1024;
 pub(super) struct State {
     /// When everything was last fetched or found unchanged, in seconds since 1970.
     pub(super) fetched_at_s: Option<i64>,
+    /// From which URLs, complete CRL's and delta's.
+    pub(super) fetched_from: Vec<String>,
     /// What made the complete CRL's request conditional.
     pub(super) complete: Option<Validators>,
     /// The delta's.
@@ -128,7 +130,8 @@ mod tests {
             etag: Some("\"abc\"".to_owned()),
             last_modified: None,
         };
-        State { fetched_at_s: Some(1_795_464_000), complete: Some(validators), delta: None }
+        let fetched_from = vec![validators.url.clone()];
+        State { fetched_at_s: Some(1_795_464_000), fetched_from, complete: Some(validators), delta: None }
     }
 
     #[test]
@@ -140,7 +143,7 @@ mod tests {
         assert_eq!(shelf.state(), state());
         fs::write(shelf.state_path(), b"{\"fetched_at_s\": \"x\"}").unwrap();
         assert_eq!(shelf.state(), State::default());
-        fs::write(shelf.state_path(), vec![b' '; 20_000]).unwrap();
+        fs::write(shelf.state_path(), vec![b' '; 70_000]).unwrap();
         assert_eq!(shelf.state(), State::default());
     }
 
