@@ -10,12 +10,12 @@ use super::cache::{AnswerKey, SignedAnswer};
 use super::issuer::{ServedIssuer, ServedResponder};
 use super::keeper::Keeper;
 use super::memory::Memory;
+use super::sourced::SourceWord;
 use super::{CertStatus, ErrorResponse, SingleAnswer};
 use crate::asn1::OcspRequest;
-use crate::ca::{StatusQuestion, StatusSource, Unsure};
 use crate::clock::Clock;
 use crate::keys::Lane;
-use crate::store::{AnswerRow, CertIdHash, CertificateState, StatusAndAnswer, Store, StoreError};
+use crate::store::{AnswerRow, CertIdHash, CertificateState, StatusAndAnswer, Store};
 
 /// An answer for the client.
 #[derive(Clone, Debug)]
@@ -53,14 +53,6 @@ pub struct Pending {
     word: Option<SourceWord>,
 }
 
-/// What a source said beside the status, which stands among what was read.
-struct SourceWord {
-    /// The edition that it spoke from.
-    edition: u64,
-    /// Of each certificate that was asked for: thisUpdate and the latest nextUpdate, where they are the source's.
-    periods_s: Vec<Option<(i64, i64)>>,
-}
-
 impl Pending {
     /// Whether [`Responder::look_up`] will wait for the store, which is not for an HTTP thread.
     #[must_use]
@@ -70,13 +62,13 @@ impl Pending {
 }
 
 /// A certificate that was asked for.
-struct Asked {
-    cert_id: Vec<u8>,
+pub(super) struct Asked {
+    pub(super) cert_id: Vec<u8>,
     /// By which hash it names our issuer; None for somebody else's.
-    hash: Option<CertIdHash>,
-    serial: Vec<u8>,
+    pub(super) hash: Option<CertIdHash>,
+    pub(super) serial: Vec<u8>,
     /// Whether a stored answer carries the very CertID that was asked with.
-    is_usual: bool,
+    pub(super) is_usual: bool,
 }
 
 /// A nonce of fewer octets may go unanswered (RFC 9654 §2.1), and a stored answer is then as good.
@@ -331,45 +323,6 @@ impl Responder {
             }
         }
         self.sign(pending, read, readings, caller);
-    }
-
-    /// Has a source judge what was read: its statuses take the place of the registry's.
-    fn ask(
-        &self,
-        source: &dyn StatusSource,
-        issuer: &ServedIssuer,
-        asked: &[Asked],
-        read: &mut [Option<StatusAndAnswer>],
-        now_s: i64,
-    ) -> Result<SourceWord, Unsure> {
-        let mut word = SourceWord { edition: source.edition(), periods_s: Vec::with_capacity(asked.len()) };
-        for (asked, row) in asked.iter().zip(read) {
-            let Some(row) = row else {
-                word.periods_s.push(None);
-                continue;
-            };
-            let judgement = source.judge(&StatusQuestion {
-                serial: &asked.serial,
-                registry: row.status,
-                not_after_s: row.status.map(|_| row.not_after_s),
-                certificate: &|| self.certificate_der(issuer.id, &asked.serial),
-                now_s,
-            })?;
-            if judgement.edition != word.edition {
-                // It changed between two certificates: no edition is this one, and all is read again.
-                word.edition = 0;
-            }
-            row.status = judgement.status;
-            word.periods_s.push(judgement.period_s);
-        }
-        Ok(word)
-    }
-
-    /// A certificate that is kept, DER.
-    fn certificate_der(&self, issuer_id: i64, serial: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = self.store.registry_row(issuer_id, serial)?;
-        let Some(sha256) = row.and_then(|row| row.certificate_sha256) else { return Ok(None) };
-        self.store.certificate_der(&sha256)
     }
 
     /// Seconds since 1970. Fail closed: with a clock that is not trusted nothing is signed.

@@ -555,6 +555,16 @@ fn ocsp_of_a_partial_one() -> Result<(), Failed> {
     partner.crls.route("/ca.crl", Route::Crl(partner.crl("86400"), "\"2\""));
     partner.hears(&server, &["-serial", "0x777"], "unauthorized");
     partner.hears(&server, &LEAF, "leaf.pem: good");
+    // A stop does not wait for a CRL that takes its time.
+    partner.crls.answered();
+    partner.crls.route("/ca.crl", Route::Slow(partner.crl("86400"), Duration::from_millis(500)));
+    let began = Instant::now();
+    while partner.crls.answered().is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(20), "it is not asked");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let began = Instant::now();
+    assert!(server.stop() && began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     Ok(())
 }
 

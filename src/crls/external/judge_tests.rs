@@ -161,6 +161,16 @@ fn a_delta_adds_and_takes_back_while_it_is_current() {
 }
 
 #[test]
+fn what_is_not_understood_says_good_of_nothing() {
+    let complete = verified(&fields(1), &[entry(&[5], None)]);
+    let mut odd = Arc::into_inner(complete).unwrap();
+    odd.crl.extensions.unknown_critical.push("1.2.3".to_owned());
+    let held = held(AnswersFrom::CrlAnySerial, Arc::new(odd));
+    assert!(matches!(ask(&held, &[7], Some(CertificateState::Good)), Err(Unsure::NotUnderstood)));
+    assert_eq!(ask(&held, &[5], None).unwrap().status.unwrap().state, CertificateState::Revoked);
+}
+
+#[test]
 fn what_expired_may_have_left_the_list() {
     let ask = |fields: &CrlFields| {
         let held = held(AnswersFrom::Crl, verified(fields, &[]));

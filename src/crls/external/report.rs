@@ -73,7 +73,10 @@ impl CrlReport {
     /// What an operator should know; None where all is in order.
     #[must_use]
     pub fn warning(&self, now_s: i64) -> Option<String> {
-        let because = self.last_error.as_ref().map(|error| format!("; the last fetch failed: {error}"));
+        let fetched =
+            self.fetched_at_s.map(|fetched_at_s| format!(", the last good one was at {}", time(fetched_at_s)));
+        let fetched = fetched.unwrap_or_default();
+        let because = self.last_error.as_ref().map(|error| format!("; the last fetch failed{fetched}: {error}"));
         let because = because.unwrap_or_default();
         let Some(complete) = &self.complete else {
             return Some(format!("no CRL is here yet{because}"));
@@ -91,9 +94,13 @@ impl CrlReport {
         if let Some(obstacle) = obstacles.into_iter().next() {
             return Some(format!("its CRL can't say that a certificate is good: {obstacle}{because}"));
         }
-        if let Some(error) = &self.last_error {
-            return Some(format!("its CRL holds until {}, and the last fetch failed: {error}", complete.next_update));
-        }
-        None
+        self.last_error.as_ref().map(|error| {
+            format!("its CRL holds until {}, and the last fetch failed{fetched}: {error}", complete.next_update)
+        })
     }
+}
+
+/// A time for people, as the CRL's own are written.
+fn time(seconds: i64) -> String {
+    crl::Time { seconds, form: crl::TimeForm::GeneralizedTime }.to_string()
 }
