@@ -10,13 +10,14 @@ use super::installation::Installation;
 use super::readiness::{check, left_days};
 use super::serving::{ServeError, Server};
 use super::units::{Candidate, UnitFault, WARN_DAYS, rfc3339};
-use crate::ca::{Certificate, CertificateKind, IssuerSettings, profile};
+use crate::ca::{AnswersFrom, Certificate, CertificateKind, IssuerSettings, profile};
+use crate::crls::external::{CrlReport, Mirror, MirroredIssuer};
 use crate::crypto::sha256;
 use crate::http::{CheckState, ReadyCheck};
 use crate::keys::Pool;
 use crate::ledger::Event;
 use crate::ocsp::{Ahead, Follower, Responder, ResponderParts, ServedIssuer, ServedResponder};
-use crate::store::{IssuerRow, KeyRow, KeyState, LeaseRow, StoreError};
+use crate::store::{IssuerOrigin, IssuerRow, KeyRow, KeyState, LeaseRow, StoreError};
 
 /// Between two tries at issuers or responders that can't be served.
 const RETRY: Duration = Duration::from_secs(10);
@@ -59,6 +60,7 @@ pub(super) struct Answering {
     pub(super) responder: Arc<Responder>,
     ahead: Arc<Ahead>,
     follower: RwLock<Option<Arc<Follower>>>,
+    mirror: Arc<Mirror>,
     plans: RwLock<Vec<IssuerPlan>>,
     agent: RwLock<AgentState>,
     /// What the store said of issuers and responders when those that are served were read.
@@ -69,12 +71,13 @@ pub(super) struct Answering {
 }
 
 impl Answering {
-    pub(super) fn new(responder: Arc<Responder>, holder: String) -> std::io::Result<Arc<Self>> {
+    pub(super) fn new(responder: Arc<Responder>, holder: String, mirror: Arc<Mirror>) -> std::io::Result<Arc<Self>> {
         let ahead = Ahead::start(Arc::clone(&responder), holder)?;
         Ok(Arc::new(Self {
             responder,
             ahead,
             follower: RwLock::default(),
+            mirror,
             plans: RwLock::default(),
             agent: RwLock::default(),
             catalog: RwLock::default(),
@@ -94,6 +97,7 @@ impl Answering {
         (plans, catalog): (Vec<IssuerPlan>, Catalog),
         pool: &Arc<Pool>,
     ) -> Result<(), ServeError> {
+        self.mirror.follow(&plans.iter().filter_map(IssuerPlan::mirrored).collect::<Vec<_>>());
         let mut issuers = Vec::new();
         for plan in &plans {
             let mut responders = Vec::new();
@@ -111,7 +115,12 @@ impl Answering {
                 };
                 responders.push(ServedResponder::new(parts).map_err(|error| unreadable(error.to_string()))?);
             }
-            issuers.push(ServedIssuer::new(&plan.row, plan.certificate.clone(), plan.settings.clone(), responders));
+            let issuer = ServedIssuer::new(&plan.row, plan.certificate.clone(), plan.settings.clone(), responders);
+            let by_crl = plan.settings.external_crl.answers != AnswersFrom::Registry;
+            issuers.push(match self.mirror.source(plan.row.id).filter(|_| by_crl) {
+                Some(source) => issuer.with_source(source),
+                None => issuer,
+            });
         }
         self.responder.serve(issuers);
         *self.plans.write().unwrap_or_else(PoisonError::into_inner) = plans;
@@ -165,6 +174,7 @@ impl Answering {
         if let Some(follower) = self.follower.write().unwrap_or_else(PoisonError::into_inner).take() {
             follower.stop();
         }
+        self.mirror.stop();
         self.ahead.stop();
         self.responder.stop();
     }
@@ -172,6 +182,7 @@ impl Answering {
     /// What `/readyz` says of issuers, of the news of changes, and of the agent.
     pub(super) fn checks(&self, now_s: i64) -> Vec<ReadyCheck> {
         let mut checks: Vec<ReadyCheck> = self.plans().iter().map(|plan| plan.check(now_s)).collect();
+        checks.extend(self.mirror.reports().iter().map(|report| external_crl_check(report, now_s)));
         let deaf_since_s = self
             .follower
             .read()
@@ -215,7 +226,27 @@ pub(super) fn agent_check(lease: Option<&LeaseRow>, now_s: i64) -> ReadyCheck {
     }
 }
 
+/// Somebody else's CRL, as `/readyz` and `check` both say it: other answers go on without it.
+pub(super) fn external_crl_check(report: &CrlReport, now_s: i64) -> ReadyCheck {
+    let name = format!("crl {}", report.issuer);
+    match report.warning(now_s) {
+        Some(reason) => check(name, CheckState::Warning, reason),
+        None => check(name, CheckState::Ok, ""),
+    }
+}
+
 impl IssuerPlan {
+    /// What its CRLs are fetched by, if they are.
+    pub(super) fn mirrored(&self) -> Option<MirroredIssuer> {
+        let settings = &self.settings.external_crl;
+        (self.row.origin == IssuerOrigin::External && settings.is_fetched()).then(|| MirroredIssuer {
+            id: self.row.id,
+            name: self.row.name.clone(),
+            certificate: self.certificate.clone(),
+            settings: settings.clone(),
+        })
+    }
+
     pub(super) fn check(&self, now_s: i64) -> ReadyCheck {
         let name = format!("issuer {}", self.row.name);
         if self.responders.is_empty() {

@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Installation;
+use super::answering::{IssuerPlan, external_crl_check};
 use super::crl_publishing::crl_check;
 use super::readiness::{check, clock_check, profile_check, tier_is_software};
+use super::serving::external_crl_cache;
 use super::toml_template::SOFTWARE_TIER_WARNING;
 use crate::ca::IssuerSettings;
 use crate::clock::MachineClock;
 use crate::config::Configuration;
+use crate::crls::external::IssuerCrl;
 use crate::http::{CheckState, ReadyCheck};
 use crate::keys::Token;
 use crate::store::{CrlRow, CrlScope, IssuerOrigin, IssuerRow};
@@ -65,6 +68,7 @@ pub fn run(configuration: Configuration) -> Vec<ReadyCheck> {
     }
     if let Ok(installation) = &opened {
         checks.extend(crl_checks(installation, now_s));
+        checks.extend(external_crl_checks(installation, now_s));
     }
     if configuration.tsa.is_empty() {
         checks.push(check("profiles", CheckState::Failed, "noonmark.toml has no [tsa.NAME] section"));
@@ -109,6 +113,24 @@ fn store_check(installation: &Installation) -> ReadyCheck {
         Ok(()) => check("store", CheckState::Ok, ""),
         Err(error) => check("store", CheckState::Failed, error.to_string()),
     }
+}
+
+/// Others' CRLs, from what a server keeps of them; nothing is fetched.
+fn external_crl_checks(installation: &Installation, now_s: i64) -> Vec<ReadyCheck> {
+    let plans = match installation.issuer_plans(now_s) {
+        Ok((plans, _)) => plans,
+        Err(error) => return vec![check("issuers", CheckState::Warning, error.to_string())],
+    };
+    let directory = external_crl_cache(&installation.configuration);
+    plans
+        .iter()
+        .filter_map(IssuerPlan::mirrored)
+        .map(|issuer| {
+            let crl = IssuerCrl::new(&directory, issuer.id, &issuer.name, issuer.certificate, issuer.settings);
+            crl.load(now_s);
+            external_crl_check(&crl.report(), now_s)
+        })
+        .collect()
 }
 
 fn token_check(configuration: &Configuration) -> ReadyCheck {

@@ -1,5 +1,6 @@
 //! `serve`: everything started in order, reloaded on SIGHUP, stopped in the reverse order.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use super::units::UnitFault;
 use crate::ca::registry::Registry;
 use crate::clock::{Clock, ClockEvent, ClockStartError, MachineClock};
 use crate::config::{Configuration, ConfigurationError, HttpSection};
+use crate::crls::external::{FetchLimits, Mirror, MirrorDeps};
 use crate::crls::{Shelf, ShelfKeeper};
 use crate::http::server::StartError;
 use crate::http::{self, ApiKeys, Callers, Limits, Services, TlsIdentity};
@@ -190,6 +192,11 @@ fn forget_claims(registry: &Registry) {
     }
 }
 
+/// Where others' CRLs are kept: each server has its own copies.
+pub(super) fn external_crl_cache(configuration: &Configuration) -> PathBuf {
+    configuration.directory.join("cache").join("external-crls")
+}
+
 fn callers(configuration: &Configuration) -> Callers {
     Callers::new(&configuration.caller, &configuration.http.trusted_proxies)
 }
@@ -226,10 +233,17 @@ impl Server {
         })
         .map_err(system("starting the OCSP responder"))?;
         let holder = format!("server {}", ledger.health().server_id);
-        let answering = Answering::new(responder, holder).map_err(system("starting to sign OCSP answers ahead"))?;
         let shelf = Arc::new(Shelf::new(installation.configuration.directory.join("cache").join("crls")));
         let shelf_keeper = ShelfKeeper::start(Arc::clone(&shelf), Arc::clone(&installation.store))
             .map_err(system("starting to fetch published CRLs"))?;
+        let mirror = Mirror::start(MirrorDeps {
+            directory: external_crl_cache(&installation.configuration),
+            clock: trusted_clock.clone(),
+            limits: FetchLimits::default(),
+        })
+        .map_err(system("starting to fetch CRLs"))?;
+        let answering =
+            Answering::new(responder, holder, mirror).map_err(system("starting to sign OCSP answers ahead"))?;
         let watched = Arc::new(Watched {
             clock: trusted_clock,
             ledger: Arc::clone(&ledger),

@@ -1,7 +1,6 @@
 //! A certificate's facts, read from its original octets.
 
 use const_oid::ObjectIdentifier;
-use crl::scope::{DistributionPoint, DistributionPointName};
 use der::Decode;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, PrivateKeyUsagePeriod};
 
@@ -81,9 +80,8 @@ pub struct Certificate {
     pub subject_key_identifier: Option<Vec<u8>>,
     /// authorityKeyIdentifier's keyIdentifier.
     pub authority_key_identifier: Option<Vec<u8>>,
-    /// The URIs of cRLDistributionPoints' full names; none where the extension does not read: others' certificates are taken
-    /// whatever they say of their CRLs.
-    pub crl_distribution_points: Vec<String>,
+    /// cRLDistributionPoints' extnValue, for those who hold a CRL against it.
+    pub crl_distribution_points: Option<Vec<u8>>,
     /// The identifiers of all extensions, with criticality.
     pub extensions: Vec<(ObjectIdentifier, bool)>,
 }
@@ -140,7 +138,7 @@ impl Certificate {
             private_key_usage: None,
             subject_key_identifier: None,
             authority_key_identifier: None,
-            crl_distribution_points: Vec::new(),
+            crl_distribution_points: None,
             extensions: Vec::new(),
         };
         if let Some(extensions) = fields.optional(writer::context(3))? {
@@ -192,15 +190,7 @@ impl Certificate {
                 let mut fields = Reader::only(value, writer::SEQUENCE)?;
                 self.authority_key_identifier = fields.optional(0x80)?.map(|key| key.content.to_vec());
             }
-            "2.5.29.31" => {
-                let points = DistributionPoint::read_all(value).unwrap_or_default();
-                for point in points {
-                    if let Some(DistributionPointName::FullName(names)) = point.name {
-                        self.crl_distribution_points
-                            .extend(names.iter().filter_map(|name| name.uri().map(str::to_owned)));
-                    }
-                }
-            }
+            "2.5.29.31" => self.crl_distribution_points = Some(value.to_vec()),
             _ => {}
         }
         Ok(())

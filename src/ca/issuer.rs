@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::crl_settings::{CrlSettings, CrlSettingsError};
+use super::external_crl::{ExternalCrlError, ExternalCrlSettings};
 use crate::store::CertIdHash;
 
 /// What an answer says of a serial number that was never issued (RFC 6960 §2.2).
@@ -32,6 +33,8 @@ pub struct IssuerSettings {
     pub archive_cutoff: bool,
     /// How its CRLs are made, where its key is here.
     pub crl: CrlSettings,
+    /// Where an external issuer's CRLs are fetched, and what they count for in answers.
+    pub external_crl: ExternalCrlSettings,
 }
 
 impl Default for IssuerSettings {
@@ -43,6 +46,7 @@ impl Default for IssuerSettings {
             not_issued: NotIssuedAnswer::Unknown,
             archive_cutoff: false,
             crl: CrlSettings::default(),
+            external_crl: ExternalCrlSettings::default(),
         }
     }
 }
@@ -68,6 +72,9 @@ pub enum IssuerSettingsError {
     /// CRLs.
     #[error(transparent)]
     Crl(#[from] CrlSettingsError),
+    /// CRLs that can't be fetched so.
+    #[error(transparent)]
+    ExternalCrl(#[from] ExternalCrlError),
 }
 
 /// Short enough for trials; public CAs must stay at 8 hours or above.
@@ -93,12 +100,12 @@ impl IssuerSettings {
     /// # Errors
     /// They are not.
     pub fn checked(mut self) -> Result<Self, IssuerSettingsError> {
-        self.crl = self.crl.checked()?;
-        if (MIN_VALIDITY_S..=MAX_VALIDITY_S).contains(&self.validity_s) {
-            Ok(self)
-        } else {
-            Err(IssuerSettingsError::Validity { validity_s: self.validity_s })
+        if !(MIN_VALIDITY_S..=MAX_VALIDITY_S).contains(&self.validity_s) {
+            return Err(IssuerSettingsError::Validity { validity_s: self.validity_s });
         }
+        self.crl = self.crl.checked()?;
+        self.external_crl.check()?;
+        Ok(self)
     }
 
     /// For the store.

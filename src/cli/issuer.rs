@@ -1,5 +1,7 @@
 //! `noonmark issuer`: whose certificates are answered for, and how.
 
+mod external_crl;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -7,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
 use serde_json::json;
 
+use self::external_crl::ExternalCrlArguments;
 use super::{Failure, operator};
 use crate::app::lifecycle::{ResponderMade, Steward};
 use crate::app::{Desk, rfc3339};
@@ -106,7 +109,7 @@ pub enum Ahead {
 /// Arguments of `issuer set`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  noonmark issuer set issuing --validity-hours 48 --ahead both\n\nWhat is not named stays as it is. A running server follows within a second."
+    after_help = "Examples:\n  noonmark issuer set issuing --validity-hours 48 --ahead both\n  noonmark issuer set partner --crl-url http://crl.example.org/ca.crl --crl-answers crl\n\nWhat is not named stays as it is. A running server follows within a second."
 )]
 pub struct SetArguments {
     /// The issuer
@@ -132,6 +135,9 @@ pub struct SetArguments {
     /// How its CRLs are made
     #[command(flatten)]
     pub crl: CrlArguments,
+    /// Where others' are fetched
+    #[command(flatten)]
+    pub external_crl: ExternalCrlArguments,
 }
 
 /// Arguments of `issuer set` about CRLs, of an issuer of your own.
@@ -321,6 +327,7 @@ fn set(desk: &Desk, arguments: &SetArguments) -> Result<(), Failure> {
         settings.archive_cutoff = archive_cutoff;
     }
     settings.crl = arguments.crl.change().over(settings.crl, desk.now_s()?);
+    settings.external_crl = arguments.external_crl.over(settings.external_crl);
     desk.registry.change_settings(&issuer, settings, &operator::name())?;
     println!(
         "{} is answered for by its new settings; answers that stand keep theirs until they are renewed",

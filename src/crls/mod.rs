@@ -1,4 +1,5 @@
-//! CRLs of Noonmark's own issuers: when one is due, making and signing it, publishing it, having it ready to be served.
+//! CRLs. Of Noonmark's own issuers: when one is due, making and signing it, publishing it, having it ready to be served.
+//! Of others: fetched, verified, held ([`external`]).
 //!
 //! Owns: the schedule ([`Schedule`]), making and publishing ([`Publisher`]), the published CRLs as a server holds them
 //! ([`Shelf`]) and the thread that keeps them current ([`ShelfKeeper`]), and what is said of them ([`health`]). Does not own:
@@ -9,6 +10,7 @@
 //! linted, signed, linted again; the octets are staged in the store, and one transaction publishes them with their record.
 //! A process that dies on the way leaves a number unused and a staged CRL that is swept away; what was published stays.
 
+pub mod external;
 pub mod health;
 mod publisher;
 mod schedule;

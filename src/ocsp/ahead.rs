@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 
-use super::cache::AnswerKey;
 use super::currency::ReadAt;
 use super::issuer::{ServedIssuer, ServedResponder};
 use super::responder::Responder;
@@ -214,7 +213,8 @@ impl Walker {
 
     fn walk_all(&mut self) -> Result<(), Broken> {
         for issuer in self.responder.issuers() {
-            if issuer.settings.ahead.is_empty() || issuer.responders.is_empty() {
+            // What a source may take back any moment is signed on demand.
+            if issuer.settings.ahead.is_empty() || issuer.responders.is_empty() || issuer.source.is_some() {
                 continue;
             }
             if !self.responder.store.take_lease(&duty(&issuer), &self.holder, LEASE_S)? {
@@ -284,6 +284,9 @@ impl Walker {
     /// Certificates whose status changed: one by one, before everything else.
     fn answer_urgent(&mut self) -> Result<(), Broken> {
         while let Some((issuer, serial)) = self.urgent.pop_front() {
+            if issuer.source.is_some() {
+                continue;
+            }
             for (at, responder) in issuer.responders.iter().enumerate() {
                 for hash in issuer.settings.ahead.iter().copied() {
                     let row = self.responder.store.status_and_answer(issuer.id, &serial, responder.id, hash)?;
@@ -399,7 +402,7 @@ impl Walker {
     /// An answer in memory is older: the new one takes its place, and is there even if the store goes away now. One that is not in
     /// memory stays out: nobody asked for it.
     fn freshen(&self, batch: &Batch, served: &ServedResponder, row: &DueRow, answer: &AnswerRow) {
-        let Some(key) = AnswerKey::new(batch.issuer.id, served.id, batch.hash, &row.serial) else { return };
+        let Some(key) = batch.issuer.answer_key(served, batch.hash, &row.serial) else { return };
         let memory = &self.responder.memory.answers;
         if memory.get(&key).is_none() {
             return;

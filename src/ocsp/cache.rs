@@ -41,13 +41,24 @@ pub struct AnswerKey {
     responder_id: i64,
     hash: CertIdHash,
     serial: SerialOctets,
+    edition: u64,
 }
 
 impl AnswerKey {
     /// The key; None for a serial number that no certificate here can have.
     #[must_use]
     pub fn new(issuer_id: i64, responder_id: i64, hash: CertIdHash, serial: &[u8]) -> Option<Self> {
-        Some(Self { issuer_id, responder_id, hash, serial: SerialOctets::new(serial)? })
+        Some(Self { issuer_id, responder_id, hash, serial: SerialOctets::new(serial)?, edition: 0 })
+    }
+
+    /// The key of an answer from this edition of a source: once there is another edition, nobody finds it any more.
+    #[must_use]
+    pub fn of_edition(self, edition: u64) -> Self {
+        Self { edition, ..self }
+    }
+
+    pub(super) fn edition(&self) -> u64 {
+        self.edition
     }
 }
 
@@ -195,6 +206,7 @@ mod tests {
         assert_ne!(key, AnswerKey::new(1, 0, CertIdHash::Sha256, &[1]).unwrap());
         assert_ne!(key, AnswerKey::new(1, 0, CertIdHash::Sha1, &[1, 0]).unwrap());
         assert_eq!(AnswerKey::new(1, 0, CertIdHash::Sha1, &[1; MAX_SERIAL + 1]), None);
+        assert_ne!(key, key.of_edition(1));
     }
 
     #[test]

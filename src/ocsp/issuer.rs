@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::cache::SignedAnswer;
+use super::cache::{AnswerKey, SignedAnswer};
 use super::currency::Currency;
 use super::{CertStatus, FORM, IssuerHashes, ResponderTemplate, ResponderTemplateError, SingleAnswer};
 use crate::asn1::CertIds;
-use crate::ca::{Certificate, IssuerSettings, NotIssuedAnswer};
+use crate::ca::{Certificate, IssuerSettings, NotIssuedAnswer, StatusSource};
 use crate::crypto::SignatureAlgorithm;
 use crate::keys::{KeyHandle, Pool};
 use crate::store::{AnswerRow, CertIdHash, CertificateState, IssuerRow, StatusRow};
@@ -67,6 +67,9 @@ pub struct ServedIssuer {
     pub settings: IssuerSettings,
     pub(super) hashes: IssuerHashes,
     pub(super) currency: Arc<Currency>,
+    /// What knows its certificates' status beside the registry. Answers are then signed on demand and kept in memory
+    /// alone, under the source's edition: an answer from an older one is never found again.
+    pub(super) source: Option<Arc<dyn StatusSource>>,
 }
 
 impl ServedIssuer {
@@ -86,7 +89,24 @@ impl ServedIssuer {
             responders,
             settings,
             currency: Arc::new(Currency::new(row.change_number)),
+            source: None,
         }
+    }
+
+    /// The same, with what knows its certificates' status beside the registry.
+    #[must_use]
+    pub fn with_source(self, source: Arc<dyn StatusSource>) -> Self {
+        Self { source: Some(source), ..self }
+    }
+
+    /// The edition that an answer must be from to be given now; 0 where the registry alone speaks.
+    pub(super) fn edition(&self) -> u64 {
+        self.source.as_ref().map_or(0, |source| source.edition())
+    }
+
+    /// What an answer that may be given now is found by.
+    pub(super) fn answer_key(&self, responder: &ServedResponder, hash: CertIdHash, serial: &[u8]) -> Option<AnswerKey> {
+        AnswerKey::new(self.id, responder.id, hash, serial).map(|key| key.of_edition(self.edition()))
     }
 
     /// The form of the octets that are signed for this issuer now: a stored answer of another one is signed anew. A setting that

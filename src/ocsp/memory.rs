@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
 
-use super::cache::{AnswerCache, AnswerKey, SerialOctets};
+use super::cache::{AnswerCache, SerialOctets};
 use super::currency::ReadAt;
 use super::issuer::ServedIssuer;
 use crate::store::{CertIdHash, CertificateState, StatusAndAnswer, StatusRow};
@@ -98,7 +98,7 @@ impl Memory {
     pub(super) fn forget(&self, issuer: &ServedIssuer, serial: &[u8]) {
         for responder in &issuer.responders {
             for hash in [CertIdHash::Sha1, CertIdHash::Sha256] {
-                if let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, serial) {
+                if let Some(key) = issuer.answer_key(responder, hash, serial) {
                     self.answers.remove(&key);
                 }
             }

@@ -18,6 +18,7 @@ mod keeper;
 mod memory;
 mod responder;
 mod single;
+mod sourced;
 mod template;
 
 pub use ahead::Ahead;

@@ -10,6 +10,7 @@ use super::cache::{AnswerKey, SignedAnswer};
 use super::issuer::{ServedIssuer, ServedResponder};
 use super::keeper::Keeper;
 use super::memory::Memory;
+use super::sourced::SourceWord;
 use super::{CertStatus, ErrorResponse, SingleAnswer};
 use crate::asn1::OcspRequest;
 use crate::clock::Clock;
@@ -48,6 +49,8 @@ pub struct Pending {
     is_known: bool,
     /// An answer in memory that will do if no newer one can be had, and the time at which it was found to hold.
     instead: Option<(AnswerKey, i64)>,
+    /// What the issuer's source said, if it has one.
+    word: Option<SourceWord>,
 }
 
 impl Pending {
@@ -59,13 +62,13 @@ impl Pending {
 }
 
 /// A certificate that was asked for.
-struct Asked {
-    cert_id: Vec<u8>,
+pub(super) struct Asked {
+    pub(super) cert_id: Vec<u8>,
     /// By which hash it names our issuer; None for somebody else's.
-    hash: Option<CertIdHash>,
-    serial: Vec<u8>,
+    pub(super) hash: Option<CertIdHash>,
+    pub(super) serial: Vec<u8>,
     /// Whether a stored answer carries the very CertID that was asked with.
-    is_usual: bool,
+    pub(super) is_usual: bool,
 }
 
 /// A nonce of fewer octets may go unanswered (RFC 9654 §2.1), and a stored answer is then as good.
@@ -203,7 +206,7 @@ impl Responder {
             && let one = request.cert_ids.first()
             && let Some(hash) = issuer.hashes.matches(one)
             && issuer.hashes.is_usual_form(one, hash)
-            && let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, one.serial)
+            && let Some(key) = issuer.answer_key(responder, hash, one.serial)
             && let Some(answer) = self.memory.answers.get(&key)
             && let Some(now_s) = self.now_s()
             && now_s < answer.next_update_s
@@ -225,7 +228,8 @@ impl Responder {
             .collect();
         // A lone certificate without a nonce may have an answer in the store; every other one is signed anyway.
         let is_alone = matches!(asked.as_slice(), [one] if one.is_usual) && nonce.is_none();
-        let known = if is_alone { None } else { self.known(issuer, &asked) };
+        // What a source says may wait for the store as well.
+        let known = if is_alone || issuer.source.is_some() { None } else { self.known(issuer, &asked) };
         Ok(Outcome::Later(Pending {
             issuer: Arc::clone(issuer),
             responder: at,
@@ -234,6 +238,7 @@ impl Responder {
             is_known: known.is_some(),
             known,
             instead,
+            word: None,
         }))
     }
 
@@ -262,7 +267,8 @@ impl Responder {
     /// Asks the store, if memory does not know, and has the answer signed unless a stored one stands; `respond` hears of it
     /// exactly once. Not for an HTTP thread if [`Pending::needs_store`].
     pub fn look_up(self: &Arc<Self>, mut pending: Pending, respond: Respond) {
-        let caller = Caller { respond: Some(respond), responder: Arc::clone(self), instead: pending.instead };
+        let issuer = Arc::clone(&pending.issuer);
+        let caller = Caller { respond: Some(respond), responder: Arc::clone(self), issuer, instead: pending.instead };
         match pending.known.take() {
             Some(known) => self.sign(pending, known, READINGS, caller),
             None => {
@@ -303,6 +309,19 @@ impl Responder {
                 .and_then(|hash| AnswerKey::new(issuer.id, responder.id, hash, &asked.serial))
                 .map(|key| (key, now_s));
         }
+        if let Some(source) = issuer.source.clone() {
+            match self.ask(&*source, issuer, &pending.asked, &mut read, now_s) {
+                Ok(word) => pending.word = Some(word),
+                Err(unsure) => {
+                    tracing::debug!(%unsure, issuer = issuer.name, "a certificate's status can't be said");
+                    if unsure.is_temporary() {
+                        return caller.give_up();
+                    }
+                    // RFC 9919 §3.2.3: it is not able to answer with authority, now or later.
+                    return caller.answer(self.counted(Answer::Error(ErrorResponse::Unauthorized)));
+                }
+            }
+        }
         self.sign(pending, read, readings, caller);
     }
 
@@ -320,21 +339,34 @@ impl Responder {
             Some(period) => period,
             None => return caller.give_up(),
         };
+        let periods_s = pending.word.iter().flat_map(|word| &word.periods_s).chain(std::iter::repeat(&None));
         let singles: Vec<SingleAnswer<'_>> = pending
             .asked
             .iter()
             .zip(&read)
-            .map(|(asked, row)| {
+            .zip(periods_s)
+            .map(|((asked, row), period_s)| {
                 let status = row.as_ref().and_then(|row| row.status);
                 let mut single = issuer.single(&asked.cert_id, status, row.is_some(), this_update_s, next_update_s);
                 if matches!(single.status, CertStatus::Unknown | CertStatus::NotIssued) {
                     // It may be issued in a moment, and must not be unknown to caches then (TLS BR 4.9.9: 15 minutes).
                     single.next_update_s = single.next_update_s.min(this_update_s + UNKNOWN_VALIDITY_S);
                 }
+                if let Some((known_at_s, until_s)) = period_s {
+                    // RFC 6960 §4.2.2.1: thisUpdate is when the status was last known to be so, which is the CRL's.
+                    single.this_update_s = *known_at_s;
+                    single.next_update_s = single.next_update_s.min(*until_s);
+                    // What expired leaves the CRL: of older certificates it keeps nothing.
+                    single.archive_cutoff_s = None;
+                }
                 single
             })
             .collect();
         let next_update_s = singles.iter().map(|single| single.next_update_s).min().unwrap_or(next_update_s);
+        if next_update_s <= this_update_s {
+            // What the source said held until a moment ago.
+            return caller.give_up();
+        }
         let prepared = match responder.template.prepare(&singles, this_update_s, pending.nonce.as_deref()) {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -380,6 +412,10 @@ impl Responder {
         row: &StatusAndAnswer,
         now_s: i64,
     ) -> Option<Arc<SignedAnswer>> {
+        if issuer.source.is_some() {
+            // It rests on the registry alone, from when that alone spoke.
+            return None;
+        }
         let (status, answer, hash) = (row.status?, row.answer.as_ref()?, asked.hash.filter(|_| asked.is_usual)?);
         if answer.form != issuer.form() || now_s >= answer.next_update_s || now_s < answer.this_update_s {
             return None;
@@ -401,12 +437,17 @@ impl Responder {
     fn keep(&self, signed: &Signed<'_>, answer: &Arc<SignedAnswer>, signature: Vec<u8>) -> Option<Arc<SignedAnswer>> {
         let Signed { issuer, responder, pending, read } = signed;
         let held = issuer.currency.hold();
+        let edition = pending.word.as_ref().map(|word| word.edition);
+        if edition.is_some_and(|edition| edition != issuer.edition()) {
+            return None;
+        }
         for (asked, row) in pending.asked.iter().zip(read.iter()) {
             if row.as_ref().is_some_and(|row| !held.is_current(&asked.serial, row.read_at())) {
                 return None;
             }
         }
-        if !pending.is_known {
+        // What a source said is remembered by the source.
+        if !pending.is_known && edition.is_none() {
             for (asked, row) in pending.asked.iter().zip(read.iter()) {
                 if let Some(row) = row {
                     self.memory.remember(issuer.id, &asked.serial, row);
@@ -419,7 +460,10 @@ impl Responder {
             && asked.is_usual
             && let Some(key) = AnswerKey::new(issuer.id, responder.id, hash, &asked.serial)
         {
-            self.memory.answers.insert(key, Arc::clone(answer));
+            self.memory.answers.insert(key.of_edition(edition.unwrap_or(0)), Arc::clone(answer));
+            if edition.is_some() {
+                return Some(Arc::clone(answer));
+            }
             self.keeper.keep(AnswerRow {
                 issuer_id: issuer.id,
                 serial: asked.serial.clone(),
@@ -453,6 +497,7 @@ struct Signed<'a> {
 struct Caller {
     respond: Option<Respond>,
     responder: Arc<Responder>,
+    issuer: Arc<ServedIssuer>,
     /// An answer in memory that will do if no newer one can be had, and the time at which it was found to hold.
     instead: Option<(AnswerKey, i64)>,
 }
@@ -472,8 +517,9 @@ impl Caller {
 impl Drop for Caller {
     fn drop(&mut self) {
         let Some(respond) = self.respond.take() else { return };
-        // One whose status changed meanwhile is not in memory any more.
-        let instead = self.instead.and_then(|(key, now_s)| {
+        // One whose status changed meanwhile is not in memory any more, or of a former edition.
+        let instead = self.instead.filter(|(key, _)| key.edition() == self.issuer.edition());
+        let instead = instead.and_then(|(key, now_s)| {
             self.responder.memory.answers.get(&key).filter(|answer| now_s < answer.next_update_s)
         });
         respond(match instead {

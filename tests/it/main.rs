@@ -13,6 +13,7 @@ mod clients;
 mod clock;
 mod crls;
 mod documentation;
+mod external_crls;
 mod faults;
 mod issuers;
 mod keys;
@@ -55,6 +56,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(status_faults::trials());
     trials.extend(crls::trials());
     trials.extend(responder::trials());
+    trials.extend(external_crls::trials());
     trials.extend(lifecycle::trials());
     trials.extend(certificates::trials());
     trials.extend(cli::trials());

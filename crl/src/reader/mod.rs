@@ -17,6 +17,7 @@ pub use error::{Field, ReadError};
 pub use extensions::{CrlExtensions, MAX_CRL_EXTENSIONS, MAX_CRL_EXTENSIONS_OCTETS};
 pub use input::{Input, Slice, Stream};
 
+use std::fmt;
 use std::io::Read;
 
 use crate::der::{
@@ -95,6 +96,20 @@ pub enum Obstacle {
     },
     /// RFC 5280 §5.3.3: certificateIssuer stands in an indirect CRL; here it does not, and whose the entries are is unsure.
     CertificateIssuerInDirectCrl,
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownCriticalExtension { oid } => write!(f, "it has the unknown critical extension {oid}"),
+            Self::UnknownCriticalEntryExtension { oid } => {
+                write!(f, "an entry has the unknown critical extension {oid}")
+            }
+            Self::CertificateIssuerInDirectCrl => {
+                f.write_str("an entry names a certificate issuer, and the CRL is not indirect")
+            }
+        }
+    }
 }
 
 impl Crl {

@@ -16,7 +16,7 @@ use super::issuer::{IssuerSettings, IssuerSettingsError};
 use super::issuing_profiles::{IssuingProfiles, ProfilesError};
 use super::order::OrderError;
 use super::status::{self, StatusError, StatusPolicy, StatusWish};
-use super::{Certificate, CertificateError, reason_name};
+use super::{Certificate, CertificateError, ExternalCrlError, reason_name};
 use crate::ledger::{Event, Ledger, LedgerError, Recorded};
 use crate::store::{
     CertificateRow, CertificateSearch, CertificateState, Change, IssuerOrigin, IssuerRow, RegistryRow, StatusRow,
@@ -228,7 +228,7 @@ impl Registry {
                 reason: "its basicConstraints do not say cA (RFC 5280 §4.2.1.9)".to_owned(),
             });
         }
-        let settings = settings.checked()?.to_json();
+        let settings = checked(settings, origin)?.to_json();
         self.record(
             "issuer-added",
             json!({
@@ -257,7 +257,7 @@ impl Registry {
     ) -> Result<Issuer, RegistryError> {
         let name = issuer.row.name.as_str();
         settings.crl.may_follow(&issuer.settings.crl).map_err(IssuerSettingsError::from)?;
-        let (before, after) = (issuer.row.settings.clone(), settings.checked()?.to_json());
+        let (before, after) = (issuer.row.settings.clone(), checked(settings, issuer.row.origin)?.to_json());
         self.record(
             "issuer-changed",
             json!({ "issuer": name, "before": before, "after": after, "who": who }),
@@ -361,6 +361,14 @@ impl Registry {
             None => StatusPolicy { hold_allowed: false, ..by_itself },
         })
     }
+}
+
+/// Settings within bounds, and such as an issuer of this origin can have.
+fn checked(settings: IssuerSettings, origin: IssuerOrigin) -> Result<IssuerSettings, IssuerSettingsError> {
+    if origin == IssuerOrigin::Own && settings.external_crl.is_fetched() {
+        return Err(ExternalCrlError::OwnIssuer.into());
+    }
+    settings.checked()
 }
 
 /// Whether an issuer's, a profile's or a caller's name matches `[a-z][a-z0-9-]{0,39}`: it can stand in URLs beside base64.

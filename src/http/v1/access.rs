@@ -42,11 +42,14 @@ pub(super) fn admit(request: &HttpRequest, services: &Services, action: Action) 
         let has_shown = caller.name.is_some();
         return Err(if has_shown { Problem::WrongRole { needed: needed(action) } } else { Problem::Unauthorized });
     };
-    if role.may(action) {
-        Ok(Admitted { caller, role, _permit: permit })
-    } else {
-        Err(Problem::WrongRole { needed: needed(action) })
-    }
+    let admitted = Admitted { caller, role, _permit: permit };
+    require(&admitted, action)?;
+    Ok(admitted)
+}
+
+/// Holds a caller that was let in against a further action.
+pub(super) fn require(admitted: &Admitted, action: Action) -> Result<(), Problem> {
+    if admitted.role.may(action) { Ok(()) } else { Err(Problem::WrongRole { needed: needed(action) }) }
 }
 
 const fn needed(action: Action) -> &'static str {

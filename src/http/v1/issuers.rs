@@ -5,10 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::{MAX_BODY_OCTETS, admit, ask, json, now_s, parse, read_body};
+use super::access::{MAX_BODY_OCTETS, admit, ask, json, now_s, parse, read_body, require};
 use super::idempotency::{Reply, write};
 use crate::ca::registry::{Issuer, Registry, RegistryError};
-use crate::ca::{Certificate, CrlSettingsChange, IssuerSettings, NotIssuedAnswer, pem_decode, pem_encode};
+use crate::ca::{
+    AnswersFrom, Certificate, CrlSettingsChange, ExternalCrlSettings, IssuerSettings, NotIssuedAnswer, pem_decode,
+    pem_encode,
+};
 use crate::http::Services;
 use crate::http::problem::Problem;
 use crate::http::role::Action;
@@ -45,6 +48,8 @@ pub(super) struct SettingsView {
     archive_cutoff: bool,
     /// How its CRLs are made, where its key is here.
     crl: CrlView,
+    /// Where an external issuer's CRLs are fetched.
+    external_crl: ExternalCrlView,
 }
 
 /// How an issuer's CRLs are made.
@@ -62,6 +67,21 @@ pub(super) struct CrlView {
     partitions: u16,
     /// Whether expired certificates stay listed (expiredCertsOnCRL).
     keep_expired: bool,
+}
+
+/// Where an external issuer's CRLs are fetched, and what they count for.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ExternalCrlView {
+    /// URLs of one and the same complete CRL, tried in this order; empty: nothing is fetched.
+    #[schema(example = json!(["http://crl.example.org/ca.crl"]))]
+    urls: Vec<String>,
+    /// URLs of one and the same delta CRL, tried in this order.
+    delta_urls: Vec<String>,
+    /// How often they are fetched, in seconds.
+    interval_s: u32,
+    /// Whose word OCSP answers give: registry, crl (good only what the registry knows), crl-any-serial.
+    #[schema(value_type = String, example = "registry")]
+    answers: AnswersFrom,
 }
 
 /// An issuer.
@@ -101,6 +121,10 @@ pub(super) struct SettingsChange {
     /// How its CRLs are made, where its key is here; what is not named stays.
     #[schema(value_type = Option<CrlView>)]
     crl: Option<CrlSettingsChange>,
+    /// Where an external issuer's CRLs are fetched; given whole, what is not named in it gets its default. Officers only:
+    /// it makes the server ask hosts of the caller's choice.
+    #[schema(value_type = Option<ExternalCrlView>)]
+    external_crl: Option<ExternalCrlSettings>,
 }
 
 /// Somebody else's CA.
@@ -141,6 +165,12 @@ fn view(issuer: &Issuer) -> IssuerView {
                 delta_interval_s: settings.crl.delta_interval_s,
                 partitions: settings.crl.partitions,
                 keep_expired: settings.crl.keep_expired_since_s.is_some(),
+            },
+            external_crl: ExternalCrlView {
+                urls: settings.external_crl.urls.clone(),
+                delta_urls: settings.external_crl.delta_urls.clone(),
+                interval_s: settings.external_crl.interval_s,
+                answers: settings.external_crl.answers,
             },
         },
     }
@@ -219,6 +249,9 @@ pub(super) async fn set(
     let admitted = admit(&request, &services, Action::SetIssuer)?;
     let body = read_body(&request, payload, &services, MAX_BODY_OCTETS).await?;
     let (change, now_s): (SettingsChange, i64) = (parse(&body)?, now_s()?);
+    if change.external_crl.is_some() {
+        require(&admitted, Action::AddIssuer)?;
+    }
     write(&request, &services, &admitted, &body, move |registry, who| {
         let issuer = registry.issuer(&name)?;
         let before = issuer.settings.clone();
@@ -229,6 +262,7 @@ pub(super) async fn set(
             not_issued: change.not_issued.unwrap_or(before.not_issued),
             archive_cutoff: change.archive_cutoff.unwrap_or(before.archive_cutoff),
             crl: change.crl.unwrap_or_default().over(before.crl, now_s),
+            external_crl: change.external_crl.unwrap_or(before.external_crl),
         };
         Reply::new(StatusCode::OK, &view(&registry.change_settings(&issuer, settings, who)?))
     })
