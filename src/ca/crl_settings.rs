@@ -14,6 +14,9 @@ pub struct CrlSettings {
     pub debounce_s: u32,
     /// How often a delta is made without a revocation, in seconds; it holds twice as long. 0 makes none.
     pub delta_interval_s: u32,
+    /// Whether complete CRLs name their delta (freshestCRL, RFC 5280 §5.2.6). Off: pyHanko then takes no complete CRL without
+    /// its delta, and does not fetch it by this name.
+    pub names_delta: bool,
     /// Over how many CRLs new certificates are spread; 0 names the complete one in them. Never lowered: certificates out
     /// there name theirs.
     pub partitions: u16,
@@ -29,6 +32,7 @@ impl Default for CrlSettings {
             overlap_s: 2 * 24 * 3_600,
             debounce_s: 60,
             delta_interval_s: 6 * 3_600,
+            names_delta: false,
             partitions: 0,
             keep_expired_since_s: None,
         }
@@ -47,6 +51,8 @@ pub struct CrlSettingsChange {
     pub debounce_s: Option<u32>,
     /// See [`CrlSettings::delta_interval_s`].
     pub delta_interval_s: Option<u32>,
+    /// See [`CrlSettings::names_delta`].
+    pub names_delta: Option<bool>,
     /// See [`CrlSettings::partitions`].
     pub partitions: Option<u16>,
     /// Whether certificates that expire from now on stay listed.
@@ -62,6 +68,7 @@ impl CrlSettingsChange {
             overlap_s: self.overlap_s.unwrap_or(before.overlap_s),
             debounce_s: self.debounce_s.unwrap_or(before.debounce_s),
             delta_interval_s: self.delta_interval_s.unwrap_or(before.delta_interval_s),
+            names_delta: self.names_delta.unwrap_or(before.names_delta),
             partitions: self.partitions.unwrap_or(before.partitions),
             keep_expired_since_s: match self.keep_expired {
                 None => before.keep_expired_since_s,

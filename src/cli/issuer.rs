@@ -161,6 +161,9 @@ pub struct CrlArguments {
     /// How often a delta is made without a revocation; 0 makes none
     #[arg(long, value_name = "SECONDS")]
     pub crl_delta_seconds: Option<u32>,
+    /// Whether complete CRLs name their delta (freshestCRL)
+    #[arg(long, value_name = "true|false")]
+    pub crl_names_delta: Option<bool>,
     /// Over how many CRLs new certificates are spread; never lowered
     #[arg(long, value_name = "N")]
     pub crl_partitions: Option<u16>,
@@ -178,6 +181,7 @@ impl CrlArguments {
             overlap_s: seconds(self.crl_overlap_seconds, self.crl_overlap_hours),
             debounce_s: self.crl_debounce_seconds,
             delta_interval_s: self.crl_delta_seconds,
+            names_delta: self.crl_names_delta,
             partitions: self.crl_partitions,
             keep_expired: self.crl_keep_expired,
         }

@@ -348,7 +348,7 @@ impl<'a> Publisher<'a> {
         let number = |number: i64| u64::try_from(number).map(CrlNumber::from).map_err(|_| PublishError::Count);
         let settings = &self.issuer.settings.crl;
         let freshest = match row.scope {
-            CrlScope::Complete if settings.delta_interval_s > 0 => {
+            CrlScope::Complete if settings.delta_interval_s > 0 && settings.names_delta => {
                 vec![DistributionPoint::from_uri(&self.urls.delta_crl())?]
             }
             _ => Vec::new(),

@@ -20,13 +20,16 @@ use super::support::clients::{has_module, installed};
 use super::support::crl_clients::{Client, Published, Verdict, openssl_download, pkilint};
 use super::support::openssl_ca::OpensslCa;
 
+/// A trial's name and what it does with a client.
+type Body = (&'static str, fn(Client));
+
 pub fn trials() -> Vec<Trial> {
     let openssl = installed(&["openssl"]);
     let mut trials = Vec::new();
     for client in Client::ALL {
-        let further = client.takes_deltas().then_some(("lays_a_partitions_delta_over", partitions_delta as fn(Client)));
-        let bodies = [
-            ("takes_a_complete_crl", complete as fn(Client)),
+        let further: Option<Body> = client.takes_deltas().then_some(("lays_a_partitions_delta_over", partitions_delta));
+        let bodies: [Body; 8] = [
+            ("takes_a_complete_crl", complete),
             ("takes_freshest_crl", freshest),
             ("takes_an_empty_crl", empty),
             ("takes_a_partition", partition),

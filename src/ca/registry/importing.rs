@@ -234,7 +234,8 @@ fn partition_of(issuer: &Issuer, certificate: &Certificate) -> u16 {
     }
     let before = format!("/crl/{}/", issuer.row.name);
     // One that does not read names no partition of ours.
-    let points = certificate.crl_distribution_points.as_deref().and_then(|octets| DistributionPoint::read_all(octets).ok());
+    let points =
+        certificate.crl_distribution_points.as_deref().and_then(|octets| DistributionPoint::read_all(octets).ok());
     let names = points.into_iter().flatten().filter_map(|point| match point.name {
         Some(DistributionPointName::FullName(names)) => Some(names),
         _ => None,

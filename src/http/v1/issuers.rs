@@ -63,6 +63,8 @@ pub(super) struct CrlView {
     debounce_s: u32,
     /// How often a delta is made without a revocation, in seconds; 0 makes none.
     delta_interval_s: u32,
+    /// Whether complete CRLs name their delta (freshestCRL).
+    names_delta: bool,
     /// Over how many CRLs new certificates are spread; never lowered.
     partitions: u16,
     /// Whether expired certificates stay listed (expiredCertsOnCRL).
@@ -163,6 +165,7 @@ fn view(issuer: &Issuer) -> IssuerView {
                 overlap_s: settings.crl.overlap_s,
                 debounce_s: settings.crl.debounce_s,
                 delta_interval_s: settings.crl.delta_interval_s,
+                names_delta: settings.crl.names_delta,
                 partitions: settings.crl.partitions,
                 keep_expired: settings.crl.keep_expired_since_s.is_some(),
             },

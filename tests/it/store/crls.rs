@@ -64,7 +64,7 @@ pub fn published(backend: &Backend) {
         }
         rows
     };
-    assert_eq!(timeless(store.published_crls().unwrap()), [first.clone()]);
+    assert_eq!(timeless(store.published_crls().unwrap()), std::slice::from_ref(&first));
     assert_eq!(store.crl_chunk(first.id, 1).unwrap().unwrap(), &octets[octets.len() / 2..]);
     assert_eq!(store.crl_chunk(first.id, 2).unwrap(), None);
     let reason = book.conflict(&publish(&first));
@@ -80,7 +80,7 @@ pub fn published(backend: &Backend) {
     let overtaken = stage(&store, row(id, CrlScope::Complete, number, octets), octets);
     let higher = store.next_crl_number(id).unwrap();
     book.conflict(&publish(&overtaken));
-    assert_eq!(timeless(store.published_crls().unwrap()), [first.clone()], "the old one stands");
+    assert_eq!(timeless(store.published_crls().unwrap()), std::slice::from_ref(&first), "the old one stands");
     // And takes its octets back.
     store.discard_crl(overtaken.id).unwrap();
     assert_eq!(store.crl_chunk(overtaken.id, 0).unwrap(), None);

@@ -3,8 +3,8 @@
 pub mod agent;
 pub mod chrony;
 pub mod clients;
-pub mod crl_server;
 pub mod crl_clients;
+pub mod crl_server;
 pub mod http;
 pub mod load;
 pub mod mutation;
