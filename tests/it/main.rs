@@ -11,6 +11,7 @@ mod certificates;
 mod cli;
 mod clients;
 mod clock;
+mod crl_clients;
 mod crls;
 mod documentation;
 mod faults;
@@ -61,6 +62,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(tls::trials());
     trials.extend(documentation::trials());
     trials.extend(clients::trials());
+    trials.extend(crl_clients::trials());
     trials.extend(faults::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     protocol::finish();

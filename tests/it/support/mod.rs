@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod chrony;
 pub mod clients;
+pub mod crl_clients;
 pub mod http;
 pub mod load;
 pub mod mutation;
