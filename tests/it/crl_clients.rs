@@ -4,6 +4,8 @@
 //! IDP. A client that does not take one of the forms is named with what it says instead, so that a newer version that
 //! does is noticed.
 
+mod published;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -34,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
             ("refuses_a_strangers_crl", stranger),
             ("lays_a_delta_over", delta),
             ("takes_a_large_crl", large),
+            ("takes_what_noonmark_publishes", published::taken),
         ];
         for (name, body) in bodies.into_iter().chain(further) {
             let body = move || {
@@ -53,6 +56,11 @@ pub fn trials() -> Vec<Trial> {
         .with_ignored_flag(!(openssl && installed(&["timeout"]))),
         Trial::test("crl_clients::pkilint_finds_nothing", || {
             lint();
+            Ok(())
+        })
+        .with_ignored_flag(!pkilint),
+        Trial::test("crl_clients::pkilint_finds_nothing_published", || {
+            published::linted();
             Ok(())
         })
         .with_ignored_flag(!pkilint),
