@@ -4,6 +4,8 @@
 //! IDP. A client that does not take one of the forms is named with what it says instead, so that a newer version that
 //! does is noticed.
 
+mod published;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -28,7 +30,7 @@ pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for client in Client::ALL {
         let further: Option<Body> = client.takes_deltas().then_some(("lays_a_partitions_delta_over", partitions_delta));
-        let bodies: [Body; 8] = [
+        let bodies: [Body; 9] = [
             ("takes_a_complete_crl", complete),
             ("takes_freshest_crl", freshest),
             ("takes_an_empty_crl", empty),
@@ -37,6 +39,7 @@ pub fn trials() -> Vec<Trial> {
             ("refuses_a_strangers_crl", stranger),
             ("lays_a_delta_over", delta),
             ("takes_a_large_crl", large),
+            ("takes_what_noonmark_publishes", published::taken),
         ];
         for (name, body) in bodies.into_iter().chain(further) {
             let body = move || {
@@ -56,6 +59,11 @@ pub fn trials() -> Vec<Trial> {
         .with_ignored_flag(!(openssl && installed(&["timeout"]))),
         Trial::test("crl_clients::pkilint_finds_nothing", || {
             lint();
+            Ok(())
+        })
+        .with_ignored_flag(!pkilint),
+        Trial::test("crl_clients::pkilint_finds_nothing_published", || {
+            published::linted();
             Ok(())
         })
         .with_ignored_flag(!pkilint),

@@ -1,6 +1,5 @@
 //! CRLs from a running installation: made by the agent, published, served, and what becomes of them when things die.
 
-mod clients;
 mod dying;
 mod large;
 
@@ -34,7 +33,6 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("crls::what_runs_out_is_told", runs_out),
         Trial::test("crls::looked_at_by_hand", by_hand).with_ignored_flag(no_openssl),
     ];
-    trials.extend(clients::trials());
     trials.extend(dying::trials());
     trials.extend(large::trials());
     trials

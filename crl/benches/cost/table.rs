@@ -41,37 +41,44 @@ const SECTIONS: [(Work, &[Work]); 5] = [
     (Work::BuildWalked, &[Work::OpensslGencrl]),
     (Work::ReadStream, &[Work::OpensslCrl, Work::TypedDecoder]),
     (Work::ReadIndex, &[Work::OpensslCrl, Work::TypedDecoder]),
-    (Work::FindRevoked, &[Work::FindAbsent, Work::TypedFind]),
+    (Work::FindRevoked, &[Work::FindAbsent, Work::BareRead, Work::TypedFind]),
 ];
 
-pub(crate) fn print(columns: &[(u32, Vec<(Work, Figure)>)]) {
-    let figure = |column: &[(Work, Figure)], wanted: Work| {
-        column.iter().find(|(work, _)| *work == wanted).map(|(_, figure)| *figure).expect("measured")
-    };
-    let row = |what: &str, cell: &dyn Fn(&[(Work, Figure)]) -> String| {
-        let cells: Vec<String> = columns.iter().map(|(_, column)| cell(column)).collect();
+/// A column: how many entries, and what was measured.
+pub(crate) type Column = (u32, Vec<(Work, Figure)>);
+
+pub(crate) fn print(columns: &[Column]) {
+    let row = |what: &str, cell: &dyn Fn(&Column) -> Option<String>| {
+        let cells: Vec<String> =
+            columns.iter().map(|column| cell(column).unwrap_or_else(|| "can't".to_owned())).collect();
         println!("| {what} | {} |", cells.join(" | "));
     };
     let head: Vec<String> = columns.iter().map(|(count, _)| format!("{count} entries")).collect();
     println!("| CPU time; most memory above nothing | {} |", head.join(" | "));
     println!("|---|{}", "---|".repeat(columns.len()));
     for (ours, others) in SECTIONS {
-        let above = |column: &[(Work, Figure)], work: Work| {
-            let nothing = if work.is_other_program() { Work::OpensslNothing } else { Work::Nothing };
-            figure(column, work).peak_kib.saturating_sub(figure(column, nothing).peak_kib)
-        };
         row(&format!("**{}**", ours.name()), &|column| {
-            format!("{}; {}", time(figure(column, ours).cpu), memory(above(column, ours)))
+            Some(format!("{}; {}", time(figure(column, ours)?.cpu), memory(above_nothing(column, ours)?)))
         });
         for other in others {
             row(other.name(), &|column| {
-                let (this, base) = (figure(column, *other), figure(column, ours));
-                let ratio = this.cpu.as_secs_f64() / base.cpu.as_secs_f64();
-                format!("{}; {} (×{ratio:.1})", time(this.cpu), memory(above(column, *other)))
+                let (this, base) = (figure(column, *other)?.cpu, figure(column, ours)?.cpu);
+                let ratio = this.as_secs_f64() / base.as_secs_f64();
+                Some(format!("{}; {} (×{ratio:.1})", time(this), memory(above_nothing(column, *other)?)))
             });
         }
     }
-    row("`openssl version`, in each of OpenSSL's", &|column| time(figure(column, Work::OpensslNothing).cpu));
+    let start = Work::OpensslNothing;
+    row("`openssl version`, in each of OpenSSL's", &|column| Some(time(figure(column, start)?.cpu)));
+}
+
+fn figure((_, figures): &Column, wanted: Work) -> Option<Figure> {
+    figures.iter().find(|(work, _)| *work == wanted).map(|(_, figure)| *figure)
+}
+
+fn above_nothing(column: &Column, work: Work) -> Option<u64> {
+    let nothing = if work.is_other_program() { Work::OpensslNothing } else { Work::Nothing };
+    Some(figure(column, work)?.peak_kib.saturating_sub(figure(column, nothing)?.peak_kib))
 }
 
 /// Three digits or more.

@@ -13,7 +13,7 @@ use super::entries::{Repeating, entry, fields, serial};
 use super::others;
 
 /// Look-ups between two looks at the clock.
-const LOOK_UPS: u32 = 100_000;
+const LOOK_UPS: u32 = 1_000_000;
 /// The same where each walks a list.
 const WALKS: u32 = 4;
 
@@ -33,10 +33,12 @@ pub(crate) enum Work {
     FindRevoked,
     FindAbsent,
     TypedFind,
+    /// What memory costs here and now: a read whose place the read before tells, out of as much as the records take.
+    BareRead,
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Nothing,
         Self::BuildSpooled,
         Self::BuildWalked,
@@ -49,6 +51,7 @@ impl Work {
         Self::FindRevoked,
         Self::FindAbsent,
         Self::TypedFind,
+        Self::BareRead,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -65,6 +68,7 @@ impl Work {
             Self::FindRevoked => "look-up, revoked",
             Self::FindAbsent => "look-up, not revoked",
             Self::TypedFind => "x509-cert, a look-up that walks its list",
+            Self::BareRead => "one bare read at random, from 36 octets an entry",
         }
     }
 
@@ -73,11 +77,18 @@ impl Work {
         matches!(self, Self::OpensslNothing | Self::OpensslGencrl | Self::OpensslCrl)
     }
 
+    /// Whether it takes a CRL of so many octets: the `der` crate 0.7 refuses lengths of 256 MiB and more.
+    pub(crate) fn takes(self, octets: u64) -> bool {
+        !matches!(self, Self::TypedDecoder | Self::TypedFind) || octets < 0x1000_0000
+    }
+
     pub(crate) fn prepare(self, count: u32, directory: &Path) -> Prepared {
         let crl = directory.join("crl");
         let held = match self {
             Self::FindRevoked | Self::FindAbsent => Held::Index(index(&crl)),
             Self::TypedFind => Held::Typed(decode(&crl)),
+            // Nine words of four octets are a record's 36.
+            Self::BareRead => Held::Numbers((0..count * 9).map(|number| number.wrapping_mul(0x9e37_79b1)).collect()),
             _ => Held::Nothing,
         };
         Prepared { work: self, count, directory: directory.to_owned(), held, state: 1 }
@@ -88,6 +99,7 @@ enum Held {
     Nothing,
     Index(Index),
     Typed(CertificateList),
+    Numbers(Vec<u32>),
 }
 
 pub(crate) struct Prepared {
@@ -102,7 +114,7 @@ impl Prepared {
     /// How many operations a turn is.
     pub(crate) const fn operations(&self) -> u32 {
         match self.work {
-            Work::FindRevoked | Work::FindAbsent => LOOK_UPS,
+            Work::FindRevoked | Work::FindAbsent | Work::BareRead => LOOK_UPS,
             Work::TypedFind => WALKS,
             _ => 1,
         }
@@ -133,6 +145,7 @@ impl Prepared {
             Work::FindRevoked => self.find(0, true),
             Work::FindAbsent => self.find(1, false),
             Work::TypedFind => self.walk(),
+            Work::BareRead => self.read(),
         }
     }
 
@@ -148,6 +161,15 @@ impl Prepared {
             serial[7] ^= change;
             let Held::Index(index) = &self.held else { unreachable!("prepared so") };
             assert_eq!(index.find(&serial).is_some(), expected);
+        }
+    }
+
+    fn read(&mut self) {
+        for _ in 0..LOOK_UPS {
+            let at = self.any();
+            let Held::Numbers(numbers) = &self.held else { unreachable!("prepared so") };
+            let place = usize::try_from(u64::from(at) * 9).expect("a place");
+            self.state ^= u64::from(numbers[place]) << 32;
         }
     }
 
