@@ -331,7 +331,7 @@ fn set(desk: &Desk, arguments: &SetArguments) -> Result<(), Failure> {
         settings.archive_cutoff = archive_cutoff;
     }
     settings.crl = arguments.crl.change().over(settings.crl, desk.now_s()?);
-    settings.external_crl = arguments.external_crl.over(settings.external_crl);
+    settings.external_crl = arguments.external_crl.over(&issuer, settings.external_crl)?;
     desk.registry.change_settings(&issuer, settings, &operator::name())?;
     println!(
         "{} is answered for by its new settings; answers that stand keep theirs until they are renewed",

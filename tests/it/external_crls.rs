@@ -611,5 +611,18 @@ fn settings() -> Result<(), Failed> {
         let output = installation.noonmark(&[&["issuer", "set"][..], words].concat());
         assert!(!output.status.success() && text(&output).contains(why), "{words:?}: {}", text(&output));
     }
+    // By what stands in a certificate of the issuer's.
+    let points =
+        "basicConstraints=CA:FALSE\ncrlDistributionPoints=URI:ldap://x/,URI:http://crl.partner.example/ca.crl\n";
+    ca.issue("pointed", "/CN=pointed", points);
+    ca.issue("pointless", "/CN=pointless", "basicConstraints=CA:FALSE\n");
+    let path = |name: &str| ca.path(name).to_str().unwrap().to_owned();
+    installation.run(&["issuer", "set", "partner", "--crl-url-of", &path("pointed.pem")]);
+    let list = installation.run(&["issuer", "list", "--json"]);
+    assert!(list.contains("http://crl.partner.example/ca.crl") && !list.contains("ldap"), "{list}");
+    for (file, why) in [("pointless.pem", "names no CRL"), ("root.pem", "not signed by this issuer")] {
+        let output = installation.noonmark(&["issuer", "set", "partner", "--crl-url-of", &path(file)]);
+        assert!(!output.status.success() && text(&output).contains(why), "{file}: {}", text(&output));
+    }
     Ok(())
 }

@@ -1,8 +1,13 @@
 //! `noonmark issuer set`, of somebody else's CRLs.
 
-use clap::{Args, ValueEnum};
+use std::path::{Path, PathBuf};
 
-use crate::ca::{AnswersFrom, ExternalCrlSettings};
+use clap::{Args, ValueEnum};
+use crl::scope::{DistributionPoint, DistributionPointName};
+
+use crate::ca::registry::Issuer;
+use crate::ca::{AnswersFrom, Certificate, ExternalCrlSettings, pem_decode};
+use crate::cli::Failure;
 
 /// Whose word on certificates' status is given.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -21,6 +26,9 @@ pub struct ExternalCrlArguments {
     /// Where an external issuer's complete CRL is fetched; further ones are mirrors of it, in the order they are tried
     #[arg(long, value_name = "URL")]
     pub crl_url: Vec<String>,
+    /// The same as a certificate of the issuer's names it (cRLDistributionPoints); PEM
+    #[arg(long, value_name = "CERT.pem", conflicts_with = "crl_url")]
+    pub crl_url_of: Option<PathBuf>,
     /// Where its delta CRL is fetched; mirrors as above
     #[arg(long, value_name = "URL")]
     pub crl_delta_url: Vec<String>,
@@ -31,19 +39,26 @@ pub struct ExternalCrlArguments {
     #[arg(long)]
     pub crl_answers: Option<CrlAnswers>,
     /// Fetch no CRL of this issuer any more
-    #[arg(long, conflicts_with_all = ["crl_url", "crl_delta_url", "crl_fetch_seconds", "crl_answers"])]
+    #[arg(long, conflicts_with_all = ["crl_url", "crl_url_of", "crl_delta_url", "crl_fetch_seconds", "crl_answers"])]
     pub no_crl_url: bool,
 }
 
 impl ExternalCrlArguments {
     /// The settings with what was named; what was not stays.
-    pub(super) fn over(&self, before: ExternalCrlSettings) -> ExternalCrlSettings {
+    ///
+    /// # Errors
+    /// A certificate that does not read, is not the issuer's, or names no CRL.
+    pub(super) fn over(&self, issuer: &Issuer, before: ExternalCrlSettings) -> Result<ExternalCrlSettings, Failure> {
         if self.no_crl_url {
-            return ExternalCrlSettings::default();
+            return Ok(ExternalCrlSettings::default());
         }
+        let named = match &self.crl_url_of {
+            Some(path) => urls_of(path, &issuer.certificate)?,
+            None => self.crl_url.clone(),
+        };
         let urls = |named: &[String], before: Vec<String>| if named.is_empty() { before } else { named.to_vec() };
-        ExternalCrlSettings {
-            urls: urls(&self.crl_url, before.urls),
+        Ok(ExternalCrlSettings {
+            urls: urls(&named, before.urls),
             delta_urls: urls(&self.crl_delta_url, before.delta_urls),
             interval_s: self.crl_fetch_seconds.unwrap_or(before.interval_s),
             answers: self.crl_answers.map_or(before.answers, |answers| match answers {
@@ -51,6 +66,30 @@ impl ExternalCrlArguments {
                 CrlAnswers::Crl => AnswersFrom::Crl,
                 CrlAnswers::CrlAnySerial => AnswersFrom::CrlAnySerial,
             }),
-        }
+        })
     }
+}
+
+/// Where a certificate of an issuer says that its CRL is: the operator vouches for the file, the signature for its words.
+fn urls_of(path: &Path, issuer: &Certificate) -> Result<Vec<String>, Failure> {
+    let failed = |text: &str| Failure::new(format!("{}: {text}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| failed(&error.to_string()))?;
+    let blocks = pem_decode("CERTIFICATE", &text).map_err(|error| failed(&error.to_string()))?;
+    let der = blocks.first().ok_or_else(|| failed("no certificate"))?;
+    let certificate = Certificate::from_der(der).map_err(|error| failed(&error.to_string()))?;
+    if !certificate.is_signed_by(issuer) {
+        return Err(failed("it was not signed by this issuer"));
+    }
+    let points = certificate.crl_distribution_points.as_deref().map_or(Ok(Vec::new()), DistributionPoint::read_all);
+    let points = points.map_err(|error| failed(&format!("its cRLDistributionPoints do not read: {error}")))?;
+    let names = points.into_iter().filter_map(|point| match point.name {
+        Some(DistributionPointName::FullName(names)) => Some(names),
+        _ => None,
+    });
+    let urls: Vec<String> = names
+        .flatten()
+        .filter_map(|name| name.uri().map(str::to_owned))
+        .filter(|url| url.starts_with("http://") || url.starts_with("https://"))
+        .collect();
+    if urls.is_empty() { Err(failed("it names no CRL at an HTTP address; give --crl-url")) } else { Ok(urls) }
 }
