@@ -152,7 +152,7 @@ impl Prepared {
     /// A number of an entry, in an order that no cache knows (an LCG of Knuth's).
     fn any(&mut self) -> u32 {
         self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        u32::try_from((self.state >> 32) * u64::from(self.count) >> 32).expect("less than the count")
+        u32::try_from(((self.state >> 32) * u64::from(self.count)) >> 32).expect("less than the count")
     }
 
     fn find(&mut self, change: u8, expected: bool) {
