@@ -29,7 +29,9 @@ pub fn trials() -> Vec<Trial> {
     let openssl = installed(&["openssl"]);
     let mut trials = Vec::new();
     for client in Client::ALL {
-        let further: Option<Body> = client.takes_deltas().then_some(("lays_a_partitions_delta_over", partitions_delta));
+        let with_deltas: [Body; 2] =
+            [("lays_a_partitions_delta_over", partitions_delta), ("is_given_an_unnamed_delta", unnamed_delta)];
+        let further = with_deltas.into_iter().filter(|_| client.takes_deltas());
         let bodies: [Body; 9] = [
             ("takes_a_complete_crl", complete),
             ("takes_freshest_crl", freshest),
@@ -260,12 +262,12 @@ struct BaseAndDelta {
 }
 
 impl BaseAndDelta {
-    fn new(scope: Option<IssuingDistributionPoint>) -> Self {
+    fn new(scope: Option<IssuingDistributionPoint>, names: Vec<DistributionPoint>) -> Self {
         let authority = Authority::new();
         let [good, revoked, later, released] =
             ["good", "revoked", "later", "released"].map(|name| authority.leaf(name));
         let fields = CrlFields { issuing_distribution_point: scope, ..authority.fields() };
-        let base = CrlFields { freshest_crl: points_to_delta(), ..fields.clone() };
+        let base = CrlFields { freshest_crl: names, ..fields.clone() };
         let entries = [entry(&revoked, ReasonCode::KeyCompromise), entry(&released, ReasonCode::CertificateHold)];
         let complete = authority.sign("crl", &base, &entries);
         let number = CrlNumber::from(301);
@@ -282,7 +284,7 @@ impl BaseAndDelta {
 }
 
 fn delta(client: Client) {
-    let lists = BaseAndDelta::new(None);
+    let lists = BaseAndDelta::new(None, points_to_delta());
     let BaseAndDelta { authority, complete, delta, good, revoked, later, released } = &lists;
     if client.takes_deltas() {
         lists.laid_over(client);
@@ -306,7 +308,19 @@ fn delta(client: Client) {
 
 /// RFC 5280 §5.2.4: a delta has the scope of its base.
 fn partitions_delta(client: Client) {
-    BaseAndDelta::new(user_certificates_at(CRL_URL)).laid_over(client);
+    BaseAndDelta::new(user_certificates_at(CRL_URL), points_to_delta()).laid_over(client);
+}
+
+/// The complete CRL does not say that there are deltas.
+fn unnamed_delta(client: Client) {
+    let lists = BaseAndDelta::new(None, Vec::new());
+    if client.takes_unnamed_deltas() {
+        lists.laid_over(client);
+    } else {
+        let BaseAndDelta { authority, complete, delta, good, revoked, later, released } = &lists;
+        let (good, revoked) = ([good, later], [revoked, released]);
+        authority.ask(complete, Some(delta), &good, &revoked, |published| client.accepts(published));
+    }
 }
 
 fn large(client: Client) {

@@ -83,6 +83,12 @@ impl Client {
         matches!(self, Self::Openssl | Self::BouncyCastle | Self::PyHanko)
     }
 
+    /// Whether it lays a delta over a complete CRL that names none. OpenSSL 3.0 and pyhanko-certvalidator 0.33 look for a delta
+    /// only where freshestCRL stands: without it they pass one over that they were given.
+    pub const fn takes_unnamed_deltas(self) -> bool {
+        matches!(self, Self::BouncyCastle)
+    }
+
     /// Whether it takes a CRL with an IssuingDistributionPoint. NSS 3.87 knows no critical extension of a CRL.
     pub const fn takes_partitions(self) -> bool {
         !matches!(self, Self::Nss)
