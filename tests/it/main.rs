@@ -24,6 +24,7 @@ mod lifecycle;
 mod ocsp_codec;
 mod ocsp_protocol;
 mod orders;
+mod pkits;
 mod protocol;
 mod relying;
 mod responder;
@@ -61,6 +62,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(lifecycle::trials());
     trials.extend(certificates::trials());
     trials.extend(cli::trials());
+    trials.extend(pkits::trials());
     trials.extend(tls::trials());
     trials.extend(documentation::trials());
     trials.extend(clients::trials());
