@@ -21,6 +21,7 @@ mod keys;
 mod layers;
 mod ledger;
 mod lifecycle;
+mod limbo;
 mod ocsp_codec;
 mod ocsp_protocol;
 mod orders;
@@ -63,6 +64,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(certificates::trials());
     trials.extend(cli::trials());
     trials.extend(pkits::trials());
+    trials.extend(limbo::trials());
     trials.extend(tls::trials());
     trials.extend(documentation::trials());
     trials.extend(clients::trials());

@@ -28,8 +28,6 @@ pub enum Finding {
     SubjectKeyIdentifierMissing,
     /// §4.2.1.2: it is not critical.
     SubjectKeyIdentifierCritical,
-    /// §4.2.1.3: a CA's certificate has a keyUsage.
-    KeyUsageMissing,
     /// §4.2.1.3: with keyCertSign, cA is TRUE.
     KeyCertSignWithoutCa,
     /// §4.2.1.9: a CA's basicConstraints is critical.
@@ -94,9 +92,10 @@ impl Certificate {
         found(is_ca && !names_itself, Finding::SubjectKeyIdentifierMissing);
         found(critical(oid::SUBJECT_KEY_IDENTIFIER) == Some(true), Finding::SubjectKeyIdentifierCritical);
 
+        // That a CA's certificate has a keyUsage (§4.2.1.3) is not asked: absent, it restricts nothing (§6.1.4 (n), §6.3.3
+        // (f)), and many a root lacks it.
         let usage = self.key_usage().ok().flatten();
         let signs = usage.is_none_or(|usage| usage.key_cert_sign());
-        found(is_ca && usage.is_none(), Finding::KeyUsageMissing);
         found(usage.is_some_and(|usage| usage.key_cert_sign()) && !is_ca, Finding::KeyCertSignWithoutCa);
         found(is_ca && critical(oid::BASIC_CONSTRAINTS) == Some(false), Finding::BasicConstraintsNotCritical);
         let bounded = matches!(constraints, Some(BasicConstraints { path_length: Some(_), .. }));
@@ -152,11 +151,13 @@ fn is_info_access(value: &[u8]) -> bool {
     read().unwrap_or(false)
 }
 
-/// RFC 1034 §3.5 as modified by RFC 1123 §2.1: labels of letters, digits and hyphens; " " MUST NOT be used. An underscore
-/// is none of them.
+/// RFC 1034 §3.5 as modified by RFC 1123 §2.1: labels of letters, digits and hyphens, the last of them not a number, so that
+/// no address looks like a name.
 fn is_preferred_syntax(name: &[u8]) -> bool {
     let name = name.strip_prefix(b"*.").unwrap_or(name);
+    let last = name.rsplit(|octet| *octet == b'.').next().unwrap_or_default();
     name.len() <= 253
+        && !last.iter().all(u8::is_ascii_digit)
         && name.split(|octet| *octet == b'.').all(|label| {
             (1..=63).contains(&label.len())
                 && label.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-')
