@@ -47,7 +47,7 @@ pub fn trials() -> Vec<Trial> {
     trials
 }
 
-fn corpus() -> Option<PathBuf> {
+pub fn corpus() -> Option<PathBuf> {
     match std::env::var_os("NOONMARK_CORPUS") {
         Some(corpus) => Some(corpus.into()),
         None => Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus")).filter(|path| path.exists()),

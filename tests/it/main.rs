@@ -23,6 +23,7 @@ mod ledger;
 mod lifecycle;
 mod limbo;
 mod ocsp_codec;
+mod ocsp_paths;
 mod ocsp_protocol;
 mod orders;
 mod pkits;
@@ -65,6 +66,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(cli::trials());
     trials.extend(pkits::trials());
     trials.extend(limbo::trials());
+    trials.extend(ocsp_paths::trials());
     trials.extend(tls::trials());
     trials.extend(documentation::trials());
     trials.extend(clients::trials());

@@ -283,12 +283,15 @@ impl Certificate {
         })
     }
 
-    /// subjectAltName.
+    /// subjectAltName. An empty one, which the standard forbids and old certificates have, names nothing.
     ///
     /// # Errors
     /// Malformed.
     pub fn subject_alt_names(&self) -> Result<Option<Vec<GeneralName<'_>>>, DerError> {
-        self.value(oid::SUBJECT_ALT_NAME, GeneralName::read_all)
+        self.value(oid::SUBJECT_ALT_NAME, |value| match value {
+            [writer::SEQUENCE, 0] => Ok(Vec::new()),
+            value => GeneralName::read_all(value),
+        })
     }
 
     /// certificatePolicies.

@@ -48,7 +48,7 @@ pub enum Finding {
     InhibitAnyPolicyNotCritical,
     /// §4.2.2.1: authorityInfoAccess is not critical.
     AuthorityInfoAccessCritical,
-    /// An extension that is not critical and that no path depends on can't be read.
+    /// An extension that no path depends on can't be read; an empty subjectAltName.
     ExtensionMalformed,
 }
 
@@ -128,6 +128,7 @@ impl Certificate {
         let access = |oid: &[u8]| self.extension(oid).is_some_and(|extension| !is_info_access(extension.value));
         access(oid::AUTHORITY_INFO_ACCESS)
             || access(oid::SUBJECT_INFO_ACCESS)
+            || self.subject_alt_names().is_ok_and(|names| names.is_some_and(|names| names.is_empty()))
             || self.authority_key_identifier().is_err()
             || self.subject_key_identifier().is_err()
             || self.crl_distribution_points().is_err()

@@ -72,10 +72,10 @@ impl<'a> Subtrees<'a> {
             names.push(GeneralName::DirectoryName(certificate.subject_name().clone()));
         }
         match certificate.subject_alt_names() {
-            Ok(Some(alt_names)) => names.extend(alt_names),
+            Ok(Some(alt_names)) if !alt_names.is_empty() => names.extend(alt_names),
             // "When constraints are imposed on the rfc822Name name form, but the certificate does not include a subject
             // alternative name, the rfc822Name constraint MUST be applied to the attribute of type emailAddress".
-            Ok(None) => {
+            Ok(_) => {
                 let addresses = certificate.subject_email_addresses().unwrap_or_default();
                 names.extend(addresses.into_iter().map(GeneralName::Rfc822Name));
             }

@@ -25,9 +25,13 @@ pub(super) fn by_ocsp<'a>(
     let evidence = judge.evidence;
     let mut answers: Vec<(&'a HeldOcspResponse, &'a Single)> = Vec::new();
     for response in evidence.ocsp_responses_for(minimal(subject.certificate.serial())) {
-        answers.extend(
-            response.singles.iter().filter(|single| speaks_of(response, single, subject)).map(|one| (response, one)),
-        );
+        let before = answers.len();
+        let speaking = response.singles.iter().filter(|single| speaks_of(response, single, subject));
+        answers.extend(speaking.map(|single| (response, single)));
+        if answers.len() == before {
+            let why = WhyNotUsed::OtherCertId;
+            not_used.push(NotUsed { kind: SourceKind::OcspResponse, sha256: *response.sha256(), why });
+        }
     }
     // The newest answer is the one that counts.
     answers.sort_by_key(|(_, single)| std::cmp::Reverse(single.this_update_s));

@@ -91,6 +91,8 @@ pub enum WhyNotUsed {
     SignerRevoked,
     /// The signer's own status would rest on this very evidence.
     Circular,
+    /// It answers for the same serial number of another issuer, by name or key.
+    OtherCertId,
     /// The responder does not know the certificate.
     UnknownToResponder,
     /// The certificate's cRLDistributionPoints can't be read.
