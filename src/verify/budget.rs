@@ -13,6 +13,8 @@ pub enum Resource {
     NameComparisons,
     /// Nodes and edges of the policy graph.
     PolicyNodes,
+    /// CRLs and OCSP responses held against a certificate.
+    RevocationItems,
 }
 
 /// A count of each resource: as limits, or as what was spent.
@@ -26,6 +28,8 @@ pub struct Costs {
     pub name_comparisons: u32,
     /// Nodes and edges of the policy graph.
     pub policy_nodes: u32,
+    /// CRLs and OCSP responses held against a certificate.
+    pub revocation_items: u32,
 }
 
 impl Costs {
@@ -33,9 +37,15 @@ impl Costs {
     ///
     /// A path of four certificates with their CRLs takes eight signatures; a hundred of the slowest kind take about 0.1 s.
     /// Steps and comparisons take tens of nanoseconds to a microsecond each; the largest of real name constraints, held
-    /// against the largest of real certificates, take a few thousand; real policies a few dozen nodes.
-    pub const LIMITS: Self =
-        Self { signatures: 100, path_steps: 10_000, name_comparisons: 250_000, policy_nodes: 50_000 };
+    /// against the largest of real certificates, take a few thousand; real policies a few dozen nodes. A path of four
+    /// certificates may be held against a thousand CRLs each, which takes microseconds for one.
+    pub const LIMITS: Self = Self {
+        signatures: 100,
+        path_steps: 10_000,
+        name_comparisons: 250_000,
+        policy_nodes: 50_000,
+        revocation_items: 10_000,
+    };
 
     fn count(&mut self, resource: Resource) -> &mut u32 {
         match resource {
@@ -43,6 +53,7 @@ impl Costs {
             Resource::PathSteps => &mut self.path_steps,
             Resource::NameComparisons => &mut self.name_comparisons,
             Resource::PolicyNodes => &mut self.policy_nodes,
+            Resource::RevocationItems => &mut self.revocation_items,
         }
     }
 }
@@ -100,6 +111,7 @@ impl fmt::Display for Resource {
             Self::PathSteps => "steps of path building",
             Self::NameComparisons => "comparisons of names with constraints",
             Self::PolicyNodes => "nodes of the policy graph",
+            Self::RevocationItems => "CRLs and OCSP responses",
         })
     }
 }

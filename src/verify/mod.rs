@@ -48,3 +48,6 @@ pub use revocation::{
     Source, SourceKind, WhyNotUsed,
 };
 pub use settings::{Conformance, PolicySet, RevocationMode, RevocationRule, Settings};
+
+#[cfg(test)]
+mod tests;

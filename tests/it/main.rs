@@ -27,6 +27,7 @@ mod ocsp_paths;
 mod ocsp_protocol;
 mod orders;
 mod pkits;
+mod pkits_altered;
 mod protocol;
 mod relying;
 mod responder;
@@ -65,6 +66,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(certificates::trials());
     trials.extend(cli::trials());
     trials.extend(pkits::trials());
+    trials.extend(pkits_altered::trials());
     trials.extend(limbo::trials());
     trials.extend(ocsp_paths::trials());
     trials.extend(tls::trials());

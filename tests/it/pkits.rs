@@ -20,8 +20,7 @@ use serde_json::Value;
 const TIMES_S: [i64; 3] = [1_293_926_400, 1_577_836_800, 1_922_313_600];
 
 pub fn trials() -> Vec<Trial> {
-    let manifest: Value = serde_json::from_slice(&read("manifest.json")).expect("the manifest is JSON");
-    let cases = manifest["cases"].as_array().expect("cases").clone();
+    let cases = manifest()["cases"].as_array().expect("cases").clone();
     let counts = (cases.len(), cases.iter().filter(|case| case["published"] == true).count());
     let mut trials: Vec<Trial> = cases
         .into_iter()
@@ -37,12 +36,19 @@ pub fn trials() -> Vec<Trial> {
     trials
 }
 
-fn read(name: &str) -> Vec<u8> {
+/// testdata/pkits/manifest.json.
+pub fn manifest() -> Value {
+    serde_json::from_slice(&read("manifest.json")).expect("the manifest is JSON")
+}
+
+/// A file of testdata/pkits.
+pub fn read(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/pkits").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn names<'a>(case: &'a Value, list: &str) -> impl Iterator<Item = &'a str> {
+/// The files of one of a case's lists.
+pub fn names<'a>(case: &'a Value, list: &str) -> impl Iterator<Item = &'a str> {
     case[list].as_array().expect("a list").iter().map(|name| name.as_str().expect("a name"))
 }
 
@@ -50,7 +56,7 @@ fn names<'a>(case: &'a Value, list: &str) -> impl Iterator<Item = &'a str> {
 const UNREADABLE: &str = "crls/BadCRLSignatureCACRL.crl";
 
 /// A case's evidence.
-pub fn evidence(case: &Value) -> Evidence {
+fn evidence(case: &Value) -> Evidence {
     let mut evidence = Evidence::new();
     for name in names(case, "intermediates").chain(names(case, "other_certs")) {
         evidence.add_certificate_der(&read(name), Origin::Held).expect("a certificate");

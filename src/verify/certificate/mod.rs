@@ -360,6 +360,3 @@ impl PartialEq for Certificate {
 }
 
 impl Eq for Certificate {}
-
-#[cfg(test)]
-mod tests;

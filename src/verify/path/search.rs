@@ -15,7 +15,7 @@ use super::super::evidence::{Evidence, Origin};
 use super::super::judgement::{Chain, Failure, Link};
 use super::super::revocation::{CertificateStatus, Subject, status_of};
 use super::super::settings::{RevocationMode, Settings};
-use super::{Fault, Inputs, Place, PolicyOutcome, SignatureMemory, ValidPath, WorkingKey, validate};
+use super::{Fault, Inputs, Place, PolicyOutcome, SignatureMemory, ValidPath, validate};
 
 /// Certificates of a path: the longest that are in use have seven.
 const MAX_PATH_CERTIFICATES: usize = 24;
@@ -69,8 +69,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) memory: SignatureMemory,
     /// Issuers of a certificate, likely ones first, by its address.
     candidates: HashMap<usize, Rc<[usize]>>,
-    /// Statuses that are settled, by the addresses of certificate and issuer's key.
-    pub(crate) statuses: HashMap<(usize, usize), CertificateStatus>,
+    /// Statuses that are settled, by the addresses of the path down to the certificate, see [`Subject::path`].
+    pub(crate) statuses: HashMap<Vec<usize>, CertificateStatus>,
     /// The certificates whose status is being found, by address.
     pub(crate) in_progress: Vec<usize>,
     nested: usize,
@@ -189,9 +189,7 @@ impl<'a> Judge<'a> {
         match issuer.key() {
             Err(error) => Ok(Err(Fault::IssuerKey(error))),
             Ok(key) if key.lacks_parameters() => Ok(Ok(())),
-            Ok(key) => {
-                self.memory.verify(certificate, &WorkingKey::Own(key), self.settings.algorithms, &mut self.budget)
-            }
+            Ok(key) => self.memory.verify(certificate, key, self.settings.algorithms, &mut self.budget),
         }
     }
 

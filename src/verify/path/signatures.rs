@@ -6,16 +6,12 @@ use super::super::budget::{Budget, BudgetExhausted, Resource};
 use super::super::certificate::Certificate;
 use super::super::signature::{AlgorithmPolicy, SignatureAlgorithm, SignatureError, VerificationKey};
 use super::fault::Fault;
-use super::validation::WorkingKey;
 
-/// What was verified, by where certificate and key lie in memory: the evidence holds both for as long as the judgement.
+/// What was verified, by where the signed octets' owner lies in memory, which the evidence holds for as long as the judgement,
+/// and by the key's SubjectPublicKeyInfo: cross-certificates repeat keys.
 #[derive(Default)]
 pub(crate) struct SignatureMemory {
-    verified: HashMap<(usize, usize), Result<(), SignatureError>>,
-}
-
-fn address<T>(of: &T) -> usize {
-    std::ptr::from_ref(of).addr()
+    verified: HashMap<(usize, [u8; 32]), Result<(), SignatureError>>,
 }
 
 impl SignatureMemory {
@@ -23,7 +19,7 @@ impl SignatureMemory {
     pub(crate) fn verify(
         &mut self,
         certificate: &Certificate,
-        key: &WorkingKey<'_>,
+        key: &VerificationKey,
         algorithms: &dyn AlgorithmPolicy,
         budget: &mut Budget,
     ) -> Result<Result<(), Fault>, BudgetExhausted> {
@@ -31,40 +27,32 @@ impl SignatureMemory {
             Ok(algorithm) => algorithm,
             Err(error) => return Ok(Err(Fault::Algorithm(error))),
         };
-        let key_algorithm = key.key().algorithm();
-        if !algorithms.permits(algorithm, key_algorithm) {
-            return Ok(Err(Fault::AlgorithmNotPermitted { signature: algorithm, key: key_algorithm }));
+        if !algorithms.permits(algorithm, key.algorithm()) {
+            return Ok(Err(Fault::AlgorithmNotPermitted { signature: algorithm, key: key.algorithm() }));
         }
+        let owner = std::ptr::from_ref(certificate).addr();
         let (message, signature) = (certificate.tbs_der(), certificate.signature());
-        let verified = match key {
-            // A key with inherited parameters is made anew for each path, so its address says nothing.
-            WorkingKey::Inheriting(key) => {
-                budget.spend(Resource::Signatures, 1)?;
-                key.verify(algorithm, message, signature)
-            }
-            WorkingKey::Own(key) => {
-                self.verify_octets(address(certificate), key, algorithm, message, signature, budget)?
-            }
-        };
+        let verified = self.verify_octets(owner, key, algorithm, message, signature, budget)?;
         Ok(verified.map_err(Fault::Signature))
     }
 
-    /// Verifies a signature over octets that `name`, an address, stands for.
+    /// Verifies a signature over octets that `owner`, an address, stands for.
     pub(crate) fn verify_octets(
         &mut self,
-        name: usize,
+        owner: usize,
         key: &VerificationKey,
         algorithm: SignatureAlgorithm,
         message: &[u8],
         signature: &[u8],
         budget: &mut Budget,
     ) -> Result<Result<(), SignatureError>, BudgetExhausted> {
-        if let Some(known) = self.verified.get(&(name, address(key))) {
+        let name = (owner, *key.spki_sha256());
+        if let Some(known) = self.verified.get(&name) {
             return Ok(*known);
         }
         budget.spend(Resource::Signatures, 1)?;
         let verified = key.verify(algorithm, message, signature);
-        self.verified.insert((name, address(key)), verified);
+        self.verified.insert(name, verified);
         Ok(verified)
     }
 }

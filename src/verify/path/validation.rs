@@ -267,7 +267,7 @@ impl<'a> State<'a> {
     ) -> Result<Result<(), Fault>, BudgetExhausted> {
         let settings = inputs.settings;
         // (a)(1)
-        if let Err(fault) = memory.verify(certificate, &self.working_key, settings.algorithms, budget)? {
+        if let Err(fault) = memory.verify(certificate, self.working_key.key(), settings.algorithms, budget)? {
             return Ok(Err(fault));
         }
         // (a)(2); (a)(4) was the builder's, and (a)(3) comes after.

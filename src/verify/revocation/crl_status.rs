@@ -6,7 +6,7 @@ use crl::scope::{CertificateFacts, CertificateKind, CrlFacts, DistributionPoint,
 use crl::{IndexedEntry, ReasonCode, check_delta};
 
 use super::super::anchor::TrustAnchor;
-use super::super::budget::BudgetExhausted;
+use super::super::budget::{BudgetExhausted, Resource};
 use super::super::certificate::Certificate;
 use super::super::judgement::Failure;
 use super::super::name::CanonicalName;
@@ -31,6 +31,14 @@ pub(crate) struct Subject<'a, 'p> {
 }
 
 impl<'a> Subject<'a, '_> {
+    /// What its status depends on besides the evidence: anchor and certificates above, by address. A signer of CRLs is trusted
+    /// without more where it stands on the path, so that a status found in one path is none of another's.
+    fn path(&self) -> Vec<usize> {
+        let above = self.above.iter().map(|above| address(above.certificate));
+        let anchor = std::ptr::from_ref::<TrustAnchor>(self.anchor).addr();
+        std::iter::once(anchor).chain(above).chain([address(self.certificate)]).collect()
+    }
+
     /// The issuer's certificate; `None` where the anchor issued it and only its name and key count.
     fn issuer(&self) -> Option<&'a Certificate> {
         match self.above.last() {
@@ -38,6 +46,10 @@ impl<'a> Subject<'a, '_> {
             None => self.anchor.whole_certificate(),
         }
     }
+}
+
+fn address(certificate: &Certificate) -> usize {
+    std::ptr::from_ref(certificate).addr()
 }
 
 /// Whether evidence is current by the rule.
@@ -62,9 +74,9 @@ pub(crate) fn status_of<'a>(
     judge: &mut Judge<'a>,
     subject: &Subject<'a, '_>,
 ) -> Result<CertificateStatus, BudgetExhausted> {
-    let address = std::ptr::from_ref::<Certificate>(subject.certificate).addr();
-    let known = (address, std::ptr::from_ref(subject.issuer_key.key()).addr());
-    if let Some(status) = judge.statuses.get(&known) {
+    let address = address(subject.certificate);
+    let path = subject.path();
+    if let Some(status) = judge.statuses.get(&path) {
         return Ok(status.clone());
     }
     if judge.in_progress.contains(&address) {
@@ -77,9 +89,8 @@ pub(crate) fn status_of<'a>(
     let status = status?;
     // What is not known may be known once a status that is being found is.
     let is_settled = judge.in_progress.is_empty() || !matches!(status, CertificateStatus::Unknown(_));
-    // A key with inherited parameters is made anew for each path, so its address says nothing.
-    if is_settled && matches!(subject.issuer_key, WorkingKey::Own(_)) {
-        judge.statuses.insert(known, status.clone());
+    if is_settled {
+        judge.statuses.insert(path, status.clone());
     }
     Ok(status)
 }
@@ -129,6 +140,7 @@ fn by_crls<'a>(
     let passes: &[&[DistributionPoint]] = if points.is_empty() { &[&[]] } else { &[&points, &[]] };
     for (pass, points) in passes.iter().enumerate() {
         for crl in candidates(judge, certificate, points) {
+            judge.budget.spend(Resource::RevocationItems, 1)?;
             let answer = match usable(judge, crl, subject, points, found.reasons) {
                 Ok(Some(reasons)) => ask(judge, crl, subject, points, reasons, &mut found)?,
                 Ok(None) => continue,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crl::ReasonCode;
 
-use super::super::budget::BudgetExhausted;
+use super::super::budget::{BudgetExhausted, Resource};
 use super::super::certificate::{Certificate, oid};
 use super::super::name::CanonicalName;
 use super::super::path::{Inputs, Judge, is_acceptable, validate};
@@ -25,6 +25,8 @@ pub(super) fn by_ocsp<'a>(
     let evidence = judge.evidence;
     let mut answers: Vec<(&'a HeldOcspResponse, &'a Single)> = Vec::new();
     for response in evidence.ocsp_responses_for(minimal(subject.certificate.serial())) {
+        let items = u32::try_from(response.singles.len()).unwrap_or(u32::MAX);
+        judge.budget.spend(Resource::RevocationItems, items)?;
         let before = answers.len();
         let speaking = response.singles.iter().filter(|single| speaks_of(response, single, subject));
         answers.extend(speaking.map(|single| (response, single)));

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use super::algorithm::{RSASSA_PSS, dotted, pss};
 use super::{Digest, SignatureAlgorithm, fast, legacy};
 use crate::asn1::{DerError, Reader, writer};
+use crate::crypto::sha256;
 
 /// The longest RSA modulus that is verified under: the cost of one verification grows with its square.
 const MAX_RSA_BITS: usize = 16 * 1024;
@@ -132,6 +133,7 @@ pub enum SignatureError {
 /// A public key, parsed once for many signatures.
 pub struct VerificationKey {
     spki_der: Box<[u8]>,
+    spki_sha256: OnceLock<[u8; 32]>,
     /// Where the subjectPublicKey's bits start: they end where the SubjectPublicKeyInfo does.
     bits_at: usize,
     algorithm: KeyAlgorithm,
@@ -181,6 +183,7 @@ impl VerificationKey {
         };
         Ok(Self {
             spki_der: spki_der.into(),
+            spki_sha256: OnceLock::new(),
             bits_at: spki_der.len() - bits.len(),
             algorithm,
             demanded,
@@ -199,6 +202,12 @@ impl VerificationKey {
     #[must_use]
     pub fn spki_der(&self) -> &[u8] {
         &self.spki_der
+    }
+
+    /// The SHA-256 of the SubjectPublicKeyInfo: the same key, wherever it stands, has the same.
+    #[must_use]
+    pub fn spki_sha256(&self) -> &[u8; 32] {
+        self.spki_sha256.get_or_init(|| sha256(&self.spki_der))
     }
 
     /// The subjectPublicKey's bits: what a CertID and a responder's key hash are made of.
