@@ -35,7 +35,7 @@ pub use anchor::{AnchorConstraints, AnchorError, AnchorRule, TrustAnchor};
 pub use budget::{BudgetExhausted, Costs, Resource};
 pub use certificate::{
     AuthorityKeyIdentifier, BasicConstraints, Certificate, CertificateError, ExtensionRef, Finding, GeneralSubtree,
-    KeyUsage, MAX_CERTIFICATE_OCTETS, NameConstraints, PolicyConstraints, PolicyInformation, oid,
+    KeyUsage, MAX_CERTIFICATE_OCTETS, NameConstraints, PolicyConstraints, PolicyInformation, PolicyMapping, oid,
 };
 pub use evidence::{Evidence, EvidenceError, HeldCertificate, Origin};
 pub use general_name::{GeneralName, NameForm};

@@ -29,6 +29,7 @@ pub fn trials() -> Vec<Trial> {
             Trial::test(name, move || run(&case))
         })
         .collect();
+    trials.push(Trial::test("pkits::among_all_certificates", among_all_certificates));
     trials.push(Trial::test("pkits::every_case_is_there", move || {
         assert_eq!(counts, (258, 248));
         Ok(())
@@ -98,6 +99,35 @@ fn run(case: &Value) -> Result<(), Failed> {
     for time_s in TIMES_S {
         let judgement = judge_certificate(&target, &evidence, &settings(case, time_s, &anchor));
         check(case, &judgement).map_err(|wrong| format!("at {time_s}: {wrong}"))?;
+    }
+    Ok(())
+}
+
+/// Every case again, with the certificates of all cases held: the path is found among them, and none that is not there.
+fn among_all_certificates() -> Result<(), Failed> {
+    let anchor = TrustAnchor::from_certificate_der(&read("certs/TrustAnchorRootCertificate.crt"), AnchorRule::NameAndKey);
+    let anchor = Arc::new(anchor?);
+    let manifest = manifest();
+    let cases = manifest["cases"].as_array().expect("cases");
+    let mut all = Vec::new();
+    for case in cases {
+        for name in names(case, "intermediates").chain(names(case, "other_certs")) {
+            all.push(Arc::new(Certificate::from_der(&read(name))?));
+        }
+    }
+    for case in cases {
+        let mut evidence = Evidence::new();
+        for certificate in &all {
+            evidence.add_certificate(Arc::clone(certificate), Origin::Held)?;
+        }
+        for name in names(case, "crls").filter(|name| *name != UNREADABLE) {
+            evidence.add_crl_der(&read(name), Origin::Held)?;
+        }
+        let target = Arc::new(Certificate::from_der(&read(case["target"].as_str().expect("a target")))?);
+        let judgement = judge_certificate(&target, &evidence, &settings(case, TIMES_S[1], &anchor));
+        if judgement.is_good() != (case["expected"] == "valid") {
+            return Err(format!("{}: {:?}, {:?}", case["id"], judgement.failure, judgement.spent).into());
+        }
     }
     Ok(())
 }

@@ -150,6 +150,15 @@ pub struct PolicyInformation<'a> {
     pub qualifiers: &'a [u8],
 }
 
+/// One pair of policyMappings (§4.2.1.5), content octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PolicyMapping<'a> {
+    /// issuerDomainPolicy.
+    pub issuer_domain: &'a [u8],
+    /// subjectDomainPolicy.
+    pub subject_domain: &'a [u8],
+}
+
 /// policyConstraints (§4.2.1.11): numbers of certificates to skip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PolicyConstraints {
@@ -316,18 +325,18 @@ impl Certificate {
         })
     }
 
-    /// policyMappings: pairs of issuerDomainPolicy and subjectDomainPolicy.
+    /// policyMappings.
     ///
     /// # Errors
     /// Malformed.
-    pub fn policy_mappings(&self) -> Result<Option<Vec<(&[u8], &[u8])>>, DerError> {
+    pub fn policy_mappings(&self) -> Result<Option<Vec<PolicyMapping<'_>>>, DerError> {
         self.value(oid::POLICY_MAPPINGS, |value| {
             items(value, |list| {
                 let mut fields = list.enter(writer::SEQUENCE)?;
                 let issuer_domain = fields.expect(writer::OBJECT_IDENTIFIER)?.content;
                 let subject_domain = fields.expect(writer::OBJECT_IDENTIFIER)?.content;
                 fields.finish()?;
-                Ok((issuer_domain, subject_domain))
+                Ok(PolicyMapping { issuer_domain, subject_domain })
             })
         })
     }

@@ -18,7 +18,7 @@ use crate::crypto::sha256;
 
 pub use extension::{
     AuthorityKeyIdentifier, BasicConstraints, ExtensionRef, GeneralSubtree, KeyUsage, NameConstraints,
-    PolicyConstraints, PolicyInformation, oid,
+    PolicyConstraints, PolicyInformation, PolicyMapping, oid,
 };
 pub use findings::Finding;
 

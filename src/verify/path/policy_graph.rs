@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::super::budget::{Budget, BudgetExhausted, Resource};
-use super::super::certificate::{PolicyInformation, oid};
+use super::super::certificate::{PolicyInformation, PolicyMapping, oid};
 use super::super::settings::PolicySet;
 
 /// What a path is good for: the sets of RFC 9618 §5 as policies' content octets.
@@ -147,7 +147,7 @@ impl<'a> PolicyGraph<'a> {
     /// §6.1.4 (b): the mappings of the certificate that was added last. `allowed` is whether policy_mapping is above 0.
     pub(super) fn map(
         &mut self,
-        mappings: &[(&'a [u8], &'a [u8])],
+        mappings: &[PolicyMapping<'a>],
         allowed: bool,
         budget: &mut Budget,
     ) -> Result<(), BudgetExhausted> {
@@ -156,12 +156,12 @@ impl<'a> PolicyGraph<'a> {
         budget.spend(Resource::PolicyNodes, count(mappings.len()))?;
         let mut mapped: HashMap<&[u8], Vec<&'a [u8]>> = HashMap::new();
         let mut from = Vec::new();
-        for (issuer_domain, subject_domain) in mappings {
-            let to = mapped.entry(issuer_domain).or_default();
+        for mapping in mappings {
+            let to = mapped.entry(mapping.issuer_domain).or_default();
             if to.is_empty() {
-                from.push(*issuer_domain);
+                from.push(mapping.issuer_domain);
             }
-            to.push(subject_domain);
+            to.push(mapping.subject_domain);
         }
         for issuer_domain in from {
             let at = level.find(issuer_domain);
@@ -301,6 +301,10 @@ mod tests {
         PolicyInformation { policy, qualifiers: &[] }
     }
 
+    fn mapping<'a>(issuer_domain: &'a [u8], subject_domain: &'a [u8]) -> PolicyMapping<'a> {
+        PolicyMapping { issuer_domain, subject_domain }
+    }
+
     fn only(policy: &[u8]) -> PolicySet {
         PolicySet::Of(vec![Oid::from_octets(policy).unwrap()])
     }
@@ -310,14 +314,14 @@ mod tests {
         let mut budget = Budget::new(Costs::LIMITS);
         let mut graph = PolicyGraph::new();
         graph.add(&[information(ONE)], true, &mut budget).unwrap();
-        graph.map(&[(ONE, TWO)], true, &mut budget).unwrap();
+        graph.map(&[mapping(ONE, TWO)], true, &mut budget).unwrap();
         graph.add(&[information(TWO)], true, &mut budget).unwrap();
         assert_eq!(graph.outcome(&only(ONE)).user_constrained, BTreeSet::from([ONE.to_vec()]));
         assert!(graph.outcome(&only(TWO)).user_constrained.is_empty());
 
         let mut graph = PolicyGraph::new();
         graph.add(&[information(ONE)], true, &mut budget).unwrap();
-        graph.map(&[(ONE, TWO)], false, &mut budget).unwrap();
+        graph.map(&[mapping(ONE, TWO)], false, &mut budget).unwrap();
         assert!(graph.is_null());
     }
 
@@ -328,7 +332,9 @@ mod tests {
         let mut graph = PolicyGraph::new();
         for _ in 0..20 {
             graph.add(&[information(ONE), information(TWO)], true, &mut budget).unwrap();
-            graph.map(&[(ONE, ONE), (ONE, TWO), (TWO, ONE), (TWO, TWO)], true, &mut budget).unwrap();
+            graph
+                .map(&[mapping(ONE, ONE), mapping(ONE, TWO), mapping(TWO, ONE), mapping(TWO, TWO)], true, &mut budget)
+                .unwrap();
         }
         assert_eq!(graph.outcome(&PolicySet::Any).authority_constrained.len(), 2);
         assert!(budget.spent().policy_nodes < 500);
@@ -340,8 +346,8 @@ mod tests {
             .map(|n| [&[0x2a][..], &((n % 100) + 1).to_be_bytes()[1..], &((n / 100) + 1).to_be_bytes()[1..]].concat())
             .collect();
         let list: Vec<_> = policies.iter().map(|policy| information(policy)).collect();
-        let mappings: Vec<(&[u8], &[u8])> =
-            policies.iter().flat_map(|from| policies.iter().take(100).map(move |to| (&from[..], &to[..]))).collect();
+        let mappings: Vec<PolicyMapping<'_>> =
+            policies.iter().flat_map(|from| policies.iter().take(100).map(move |to| mapping(from, to))).collect();
         let mut budget = Budget::new(Costs::LIMITS);
         let mut graph = PolicyGraph::new();
         let mut build = || -> Result<(), BudgetExhausted> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::anchor::TrustAnchor;
 use super::super::budget::{Budget, BudgetExhausted, Resource};
-use super::super::certificate::{BasicConstraints, Certificate, NameConstraints, oid};
+use super::super::certificate::{BasicConstraints, Certificate, NameConstraints, PolicyMapping, oid};
 use super::super::settings::{Conformance, PolicySet, Settings};
 use super::super::signature::VerificationKey;
 use super::fault::Fault;
@@ -303,7 +303,10 @@ impl<'a> State<'a> {
         // (a), (b)
         spend_reading(certificate, oid::POLICY_MAPPINGS, budget)?;
         if let Ok(Some(mappings)) = certificate.policy_mappings() {
-            if mappings.iter().any(|(from, to)| *from == oid::ANY_POLICY || *to == oid::ANY_POLICY) {
+            let is_any = |mapping: &PolicyMapping<'_>| {
+                mapping.issuer_domain == oid::ANY_POLICY || mapping.subject_domain == oid::ANY_POLICY
+            };
+            if mappings.iter().any(is_any) {
                 return Ok(Err(Fault::MappedAnyPolicy));
             }
             self.graph.map(&mappings, self.policy_mapping > 0, budget)?;

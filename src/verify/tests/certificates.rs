@@ -61,7 +61,7 @@ fn strange_but_readable() {
     let bits_at = der.len() - read(&draft()).unwrap().signature().len().max(70) - 4;
     let at = bits_at + der[bits_at..].windows(2).position(|pair| pair == [0, 0x30]).unwrap();
     der[at] = 1;
-    assert_eq!(Certificate::from_der(&der).unwrap().signature(), &[] as &[u8]);
+    assert!(Certificate::from_der(&der).unwrap().signature().is_empty());
     // An empty subjectAltName names nothing, and is told.
     let empty = read(&draft().with([extension(oid::SUBJECT_ALT_NAME, false, &[0x30, 0])])).unwrap();
     assert_eq!(empty.subject_alt_names(), Ok(Some(Vec::new())));
