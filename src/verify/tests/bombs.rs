@@ -1,6 +1,6 @@
 //! Input made to be expensive: each ends in its error, with no more spent than allowed.
 //!
-//! docs/ARCHITECTURE.md has the time and memory that they take.
+//! docs/PERFORMANCE.md has the time and memory that they take.
 
 use super::pki::{
     CrlDraft, Draft, Key, NOW_S, anchor, ca, evidence, extension, general_names, judge, name, root, settings,
