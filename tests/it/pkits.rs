@@ -105,7 +105,8 @@ fn run(case: &Value) -> Result<(), Failed> {
 
 /// Every case again, with the certificates of all cases held: the path is found among them, and none that is not there.
 fn among_all_certificates() -> Result<(), Failed> {
-    let anchor = TrustAnchor::from_certificate_der(&read("certs/TrustAnchorRootCertificate.crt"), AnchorRule::NameAndKey);
+    let anchor =
+        TrustAnchor::from_certificate_der(&read("certs/TrustAnchorRootCertificate.crt"), AnchorRule::NameAndKey);
     let anchor = Arc::new(anchor?);
     let manifest = manifest();
     let cases = manifest["cases"].as_array().expect("cases");

@@ -152,6 +152,8 @@ impl<'a> Judge<'a> {
             }
             return Ok(None);
         }
+        // An issuer's old and new keys have one name: that one of them did not sign is no fault as long as the other did.
+        let (mut broken, mut is_signed) = (None, false);
         for place in candidates.iter() {
             self.budget.spend(Resource::PathSteps, 1)?;
             let Some(held) = self.evidence.certificates().get(*place) else { continue };
@@ -161,17 +163,20 @@ impl<'a> Judge<'a> {
             }
             has_issuer = true;
             if let Err(fault) = self.verify_under(certificate, issuer)? {
-                furthest.offer(Stage::Broken, || {
-                    (Failure::Certificate { certificate: Arc::clone(certificate), fault }, None)
-                });
+                broken.get_or_insert(fault);
                 continue;
             }
+            is_signed = true;
             path.push(PathCertificate { certificate: issuer, origin: Some(held.origin) });
             let found = self.extend(path, request, furthest);
             path.pop();
             if let Some(chain) = found? {
                 return Ok(Some(chain));
             }
+        }
+        if let Some(fault) = broken.filter(|_| !is_signed) {
+            let certificate = Arc::clone(certificate);
+            furthest.offer(Stage::Broken, || (Failure::Certificate { certificate, fault }, None));
         }
         if !has_issuer {
             furthest.offer(Stage::Unfinished, || (Failure::NoIssuer { certificate: Arc::clone(certificate) }, None));

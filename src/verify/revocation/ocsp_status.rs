@@ -136,11 +136,12 @@ fn check_signer<'a>(
         }
     }
     let evidence = judge.evidence;
-    let held = match &response.responder_id {
-        ResponderId::ByName(named) => evidence.by_subject(named),
-        ResponderId::ByKey(_) => &[],
-    };
-    let held = held.iter().filter_map(|place| evidence.certificates().get(*place)).map(|held| &held.certificate);
+    // Documents carry responders' certificates beside the answers as often as in them.
+    let held = evidence.certificates().iter().filter(|held| match &response.responder_id {
+        ResponderId::ByName(named) => held.certificate.subject_name() == named,
+        ResponderId::ByKey(hash) => held.key_identifier.as_ref().is_none_or(|own| own == hash),
+    });
+    let held = held.filter(|held| held.certificate.issuer_name() == issuer_name).map(|held| &held.certificate);
     let delegates: Vec<&'a Arc<Certificate>> = response.certificates.iter().chain(held).collect();
     for delegate in delegates {
         let Ok(key) = delegate.key() else { continue };

@@ -195,6 +195,19 @@ fn a_delegate_answers_for_its_ca() {
 }
 
 #[test]
+fn a_delegates_certificate_may_be_held_beside_its_answer() {
+    for by_key in [false, true] {
+        let mut world = World::new();
+        let delegate = Key::new();
+        let draft = Draft::new("Root", "Responder", &delegate).serial(&[8]).with([ocsp_signing(), no_check()]);
+        world.add(&Response { by_key, responder: "Responder", ..Response::new(GOOD) }, &delegate);
+        assert_eq!(why(&world.judge()), [WhyNotUsed::NoSigner]);
+        world.evidence.add_certificate(draft.certificate(&world.key), Origin::Embedded).unwrap();
+        assert!(world.judge().is_good());
+    }
+}
+
+#[test]
 fn a_delegate_without_nocheck_has_a_status_of_its_own() {
     let mut world = by_delegate(vec![ocsp_signing()], true, |_| {});
     assert_eq!(why(&world.judge()), [WhyNotUsed::SignerNotTrusted]);

@@ -133,4 +133,10 @@ fn a_missing_issuer_is_named() {
         Some(Failure::NoIssuer { certificate }) => assert_eq!(certificate, issuer),
         other => panic!("{other:?}"),
     }
+    // That the CA's old key did not sign is not the fault.
+    let old = Draft::new("Nobody", "CA", &Key::new()).with(ca()).certificate(&Key::new());
+    for order in [[&issuer, &old], [&old, &issuer]] {
+        let judgement = judge(&target, &evidence(order), &settings(&[&trusted]));
+        assert!(matches!(judgement.failure, Some(Failure::NoIssuer { .. })), "{:?}", judgement.failure);
+    }
 }
