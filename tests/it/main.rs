@@ -35,6 +35,7 @@ mod status_faults;
 mod store;
 mod support;
 mod tls;
+mod wycheproof;
 
 fn main() -> std::process::ExitCode {
     if let Some(code) = support::softhsm::enter() {
@@ -69,6 +70,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(pkits_altered::trials());
     trials.extend(limbo::trials());
     trials.extend(ocsp_paths::trials());
+    trials.extend(wycheproof::trials());
     trials.extend(tls::trials());
     trials.extend(documentation::trials());
     trials.extend(clients::trials());
