@@ -151,6 +151,18 @@ impl Evidence {
         &self.certificates
     }
 
+    /// Every CRL.
+    #[must_use]
+    pub fn crls(&self) -> &[HeldCrl] {
+        &self.crls
+    }
+
+    /// Every OCSP response.
+    #[must_use]
+    pub fn ocsp_responses(&self) -> &[HeldOcspResponse] {
+        &self.ocsp_responses
+    }
+
     /// Places of the certificates with this subject.
     pub(super) fn by_subject(&self, name: &CanonicalName) -> &[usize] {
         self.by_subject.get(name).map_or(&[], Vec::as_slice)

@@ -95,6 +95,12 @@ impl HeldCrl {
         })
     }
 
+    /// The original octets.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
     /// What the CRL says besides its entries.
     #[must_use]
     pub fn crl(&self) -> &Crl {

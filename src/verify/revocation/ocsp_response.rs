@@ -198,6 +198,18 @@ impl HeldOcspResponse {
         self.der.get(span.clone()).unwrap()
     }
 
+    /// The original octets.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The certificates that came with it and can be read.
+    #[must_use]
+    pub fn certificates(&self) -> &[Arc<Certificate>] {
+        &self.certificates
+    }
+
     /// The octets that are signed.
     pub(super) fn tbs_der(&self) -> &[u8] {
         self.part(&self.tbs)
