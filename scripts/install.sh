@@ -3,7 +3,7 @@
 # Asks apt only for packages that are not there; works as root or with sudo; says what it could not install.
 set -eu
 
-run_packages="build-essential softhsm2"
+run_packages="build-essential pkg-config libssl-dev softhsm2"
 # The real clients and servers that the tests drive. A test whose client is missing shows as ignored.
 test_packages="$run_packages postgresql curl openssl chrony osslsigncode strace python3-venv iproute2 util-linux procps
 nginx-light libnss3-tools gnutls-bin faketime

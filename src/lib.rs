@@ -1,8 +1,8 @@
 //! Noonmark: a self-hosted timestamping and verification server.
 //!
 //! The rooms, from the lowest up; imports point down only (`tests/layers.rs` holds that):
-//! [`asn1`], [`crypto`] < [`clock`], [`keys`], [`store`] < [`ledger`] < [`ca`] < [`tsa`], [`ocsp`], [`crls`] < [`config`] <
-//! [`http`] < [`app`] < [`cli`]. docs/ARCHITECTURE.md says what each owns.
+//! [`asn1`], [`crypto`] < [`clock`], [`keys`], [`store`] < [`ledger`] < [`ca`] < [`tsa`], [`ocsp`], [`crls`], [`verify`] <
+//! [`config`] < [`http`] < [`app`] < [`cli`]. docs/ARCHITECTURE.md says what each owns.
 
 pub mod app;
 pub mod asn1;
@@ -18,3 +18,4 @@ pub mod ledger;
 pub mod ocsp;
 pub mod store;
 pub mod tsa;
+pub mod verify;

@@ -229,6 +229,14 @@ pub(crate) fn unsigned_integer(content: &[u8]) -> Result<&[u8], DerError> {
     }
 }
 
+/// Checks the content of an INTEGER of either sign.
+pub(crate) fn integer(content: &[u8]) -> Result<&[u8], DerError> {
+    match unsigned_integer(content) {
+        Err(DerError::NegativeInteger) => Ok(content),
+        checked => checked,
+    }
+}
+
 /// Checks an OBJECT IDENTIFIER's content.
 pub(crate) fn object_identifier(content: &[u8]) -> Result<&[u8], DerError> {
     let ends = content.last().is_some_and(|last| last & 0x80 == 0);

@@ -69,9 +69,12 @@ impl Time {
         }
     }
 
-    /// Reads a value's tag and content.
+    /// Reads a value of this identifier octet and content.
+    ///
+    /// # Errors
+    /// Not a time as RFC 5280 §4.1.2.5 wants it written.
     #[inline]
-    pub(crate) fn read(tag: u8, content: &[u8]) -> Result<Self, TimeError> {
+    pub fn read(tag: u8, content: &[u8]) -> Result<Self, TimeError> {
         match tag {
             tag::UTC_TIME => {
                 let digits = digits::<12>(content)?;

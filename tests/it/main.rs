@@ -21,9 +21,13 @@ mod keys;
 mod layers;
 mod ledger;
 mod lifecycle;
+mod limbo;
 mod ocsp_codec;
+mod ocsp_paths;
 mod ocsp_protocol;
 mod orders;
+mod pkits;
+mod pkits_altered;
 mod protocol;
 mod relying;
 mod responder;
@@ -31,6 +35,7 @@ mod status_faults;
 mod store;
 mod support;
 mod tls;
+mod wycheproof;
 
 fn main() -> std::process::ExitCode {
     if let Some(code) = support::softhsm::enter() {
@@ -61,6 +66,11 @@ fn main() -> std::process::ExitCode {
     trials.extend(lifecycle::trials());
     trials.extend(certificates::trials());
     trials.extend(cli::trials());
+    trials.extend(pkits::trials());
+    trials.extend(pkits_altered::trials());
+    trials.extend(limbo::trials());
+    trials.extend(ocsp_paths::trials());
+    trials.extend(wycheproof::trials());
     trials.extend(tls::trials());
     trials.extend(documentation::trials());
     trials.extend(clients::trials());

@@ -1,7 +1,7 @@
 //! One entry of revokedCertificates (RFC 5280 §5.1.2.6, §5.3).
 
 use super::error::{Field, ReadError};
-use crate::der::{Cursor, DerError, octets_u64, only, tag, unsigned_integer};
+use crate::der::{Cursor, DerError, integer, octets_u64, only, tag, unsigned_integer};
 use crate::extension::{Extension, Extensions, oid};
 use crate::scope::read_general_names;
 use crate::time::{Time, TimeForm};
@@ -17,7 +17,7 @@ pub const MAX_ENTRY_EXTENSIONS: usize = 16;
 /// One entry, borrowed from the reader until the next is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// userCertificate: an INTEGER's content octets, not negative, 1 to 40 of them.
+    /// userCertificate: an INTEGER's content octets, 1 to 40 of them; not negative but where the reader tolerates it.
     pub serial: &'a [u8],
     /// revocationDate.
     pub revocation_date: Time,
@@ -60,10 +60,11 @@ impl<'a> Entry<'a> {
 
     /// Reads an entry's content. The issuer that carries over is the reader's to set.
     #[inline]
-    pub(crate) fn read(content: &'a [u8], at: u64) -> Result<Self, ReadError> {
+    pub(crate) fn read(content: &'a [u8], at: u64, tolerate_negative: bool) -> Result<Self, ReadError> {
         let der = |field| move |error| ReadError::Der { at, field, error };
         let mut fields = Cursor::new(content);
-        let serial = fields.expect(tag::INTEGER).and_then(unsigned_integer).map_err(der(Field::UserCertificate))?;
+        let check = if tolerate_negative { integer } else { unsigned_integer };
+        let serial = fields.expect(tag::INTEGER).and_then(check).map_err(der(Field::UserCertificate))?;
         if serial.len() > MAX_SERIAL_OCTETS {
             return Err(too_large(at, Field::UserCertificate, serial.len(), MAX_SERIAL_OCTETS));
         }

@@ -160,6 +160,8 @@ pub struct Reader<I, S> {
     has_certificate_issuer: bool,
     /// Where an empty revokedCertificates stands that is not tolerated.
     empty_at: Option<u64>,
+    /// Whether serial numbers may be negative.
+    tolerates_negative: bool,
     /// Whether an entry failed: then the CRL as a whole has.
     failed: bool,
 }
@@ -209,6 +211,7 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
             unknown_critical_entry_extension: None,
             has_certificate_issuer: false,
             empty_at: None,
+            tolerates_negative: false,
             failed: false,
         };
         reader.read_header()?;
@@ -269,6 +272,14 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
         self
     }
 
+    /// Takes negative serial numbers. RFC 5280 §4.1.2.2 forbids a CA to give them and asks verifiers to handle them gracefully:
+    /// whoever judges what others signed will want this.
+    #[must_use]
+    pub fn tolerating_negative_serials(mut self) -> Self {
+        self.tolerates_negative = true;
+        self
+    }
+
     /// The next entry, or `None` after the last.
     ///
     /// # Errors
@@ -294,7 +305,7 @@ impl<I: Input, S: FnMut(&[u8])> Reader<I, S> {
         let header = self.peek_header(Field::Entry, self.entries_end)?;
         header.expect(tag::SEQUENCE).map_err(|error| ReadError::Der { at, field: Field::Entry, error })?;
         let octets = self.consume_whole(Field::Entry, header, MAX_ENTRY_OCTETS)?;
-        let mut entry = Entry::read(&self.input.consumed(octets)[header.header_octets..], at)?;
+        let mut entry = Entry::read(&self.input.consumed(octets)[header.header_octets..], at, self.tolerates_negative)?;
         if !entry.extensions_are_empty() {
             if self.header.version == Version::V1 {
                 return Err(ReadError::ExtensionsInV1 { at });

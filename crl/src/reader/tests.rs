@@ -136,6 +136,13 @@ fn entries() {
     assert_eq!(der(&serial(&[0x80])), (Field::UserCertificate, DerError::NegativeInteger));
     assert_eq!(der(&serial(&[0, 1])), (Field::UserCertificate, DerError::PaddedInteger));
     assert_eq!(der(&serial(&[])), (Field::UserCertificate, DerError::EmptyInteger));
+    let mut negative = Parts::new();
+    let entry = value(tag::SEQUENCE, &[value(tag::INTEGER, &[0xff]), value(tag::UTC_TIME, b"231231000000Z")].concat());
+    negative.revoked = value(tag::SEQUENCE, &entry);
+    let octets = negative.der();
+    let tolerant = Reader::from_slice(&octets, 9, |_| {}).unwrap().tolerating_negative_serials();
+    let index = crate::Index::from_crl(tolerant).unwrap().0;
+    assert!(index.find(&[0xff]).is_some() && index.find(&[0, 0xff]).is_none());
     assert!(matches!(serial(&[1; 41]), ReadError::TooLarge { field: Field::UserCertificate, octets: 41, .. }));
     let bad_date = with(|parts| {
         let date = value(tag::UTC_TIME, b"2312310000Z");

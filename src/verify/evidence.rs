@@ -1,0 +1,180 @@
+//! What a judgement rests on: certificates, CRLs and OCSP responses, each with where it came from. Nothing is fetched.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::certificate::{Certificate, CertificateError};
+use super::name::CanonicalName;
+use super::revocation::{CrlError, HeldCrl, HeldOcspResponse, OcspResponseError};
+
+/// Certificates that evidence holds: more than any document's or directory's, and few enough to be looked through.
+const MAX_CERTIFICATES: usize = 16 * 1024;
+/// CRLs and OCSP responses that evidence holds, of each.
+const MAX_REVOCATION_ITEMS: usize = 1024;
+/// Octets of all certificates: what 16,384 ordinary ones take.
+const MAX_CERTIFICATES_OCTETS: usize = 32 * 1024 * 1024;
+
+/// Where a piece of evidence came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// From the document that is judged: chosen by whoever made it.
+    Embedded,
+    /// From the verifier's own store.
+    Held,
+    /// Fetched for this judgement.
+    Fetched,
+}
+
+/// Why a piece of evidence is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvidenceError {
+    /// Not a certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// Not a CRL.
+    #[error(transparent)]
+    Crl(#[from] CrlError),
+    /// Not an OCSP response.
+    #[error(transparent)]
+    OcspResponse(#[from] OcspResponseError),
+    /// There is too much of it.
+    #[error("more than {limit} {what}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+/// A certificate, and where it came from.
+#[derive(Clone, Debug)]
+pub struct HeldCertificate {
+    /// The certificate.
+    pub certificate: Arc<Certificate>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// What candidates are ordered by, read once: its subjectKeyIdentifier, and whether it is a CA's.
+    pub(super) key_identifier: Option<Vec<u8>>,
+    pub(super) is_ca: bool,
+}
+
+/// All evidence of one judgement. The same certificate is held once, with the origin that it came from first.
+#[derive(Default)]
+pub struct Evidence {
+    certificates: Vec<HeldCertificate>,
+    known: HashSet<[u8; 32]>,
+    by_subject: HashMap<CanonicalName, Vec<usize>>,
+    octets: usize,
+    crls: Vec<HeldCrl>,
+    crls_by_issuer: HashMap<CanonicalName, Vec<usize>>,
+    ocsp_responses: Vec<HeldOcspResponse>,
+    ocsp_by_serial: HashMap<Vec<u8>, Vec<usize>>,
+}
+
+impl Evidence {
+    /// No evidence yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a certificate.
+    ///
+    /// # Errors
+    /// Not a certificate, or too many.
+    pub fn add_certificate_der(&mut self, der: &[u8], origin: Origin) -> Result<(), EvidenceError> {
+        self.add_certificate(Arc::new(Certificate::from_der(der)?), origin)
+    }
+
+    /// Adds a certificate that was read before.
+    ///
+    /// # Errors
+    /// Too many.
+    pub fn add_certificate(&mut self, certificate: Arc<Certificate>, origin: Origin) -> Result<(), EvidenceError> {
+        if !self.known.insert(*certificate.sha256()) {
+            return Ok(());
+        }
+        self.octets += certificate.der().len();
+        if self.certificates.len() == MAX_CERTIFICATES {
+            return Err(EvidenceError::TooMany { what: "certificates", limit: MAX_CERTIFICATES });
+        }
+        if self.octets > MAX_CERTIFICATES_OCTETS {
+            return Err(EvidenceError::TooMany { what: "octets of certificates", limit: MAX_CERTIFICATES_OCTETS });
+        }
+        let at = self.certificates.len();
+        self.by_subject.entry(certificate.subject_name().clone()).or_default().push(at);
+        let key_identifier = certificate.subject_key_identifier().ok().flatten().map(<[u8]>::to_vec);
+        let is_ca = certificate.is_ca();
+        self.certificates.push(HeldCertificate { certificate, origin, key_identifier, is_ca });
+        Ok(())
+    }
+
+    /// Adds a CRL, complete or delta.
+    ///
+    /// # Errors
+    /// Not a CRL, or too many.
+    pub fn add_crl_der(&mut self, der: &[u8], origin: Origin) -> Result<(), EvidenceError> {
+        if self.crls.len() == MAX_REVOCATION_ITEMS {
+            return Err(EvidenceError::TooMany { what: "CRLs", limit: MAX_REVOCATION_ITEMS });
+        }
+        let crl = HeldCrl::from_der(der, origin)?;
+        self.crls_by_issuer.entry(crl.issuer_name().clone()).or_default().push(self.crls.len());
+        self.crls.push(crl);
+        Ok(())
+    }
+
+    /// Adds an OCSP response, an OCSPResponse or the BasicOCSPResponse in it; its certificates serve for itself only.
+    ///
+    /// # Errors
+    /// Not a response, one without an answer, or too many.
+    pub fn add_ocsp_response_der(&mut self, der: &[u8], origin: Origin) -> Result<(), EvidenceError> {
+        if self.ocsp_responses.len() == MAX_REVOCATION_ITEMS {
+            return Err(EvidenceError::TooMany { what: "OCSP responses", limit: MAX_REVOCATION_ITEMS });
+        }
+        let response = HeldOcspResponse::from_der(der, origin)?;
+        let at = self.ocsp_responses.len();
+        for serial in response.serials() {
+            let list = self.ocsp_by_serial.entry(serial.to_vec()).or_default();
+            if list.last() != Some(&at) {
+                list.push(at);
+            }
+        }
+        self.ocsp_responses.push(response);
+        Ok(())
+    }
+
+    /// Every certificate.
+    #[must_use]
+    pub fn certificates(&self) -> &[HeldCertificate] {
+        &self.certificates
+    }
+
+    /// Every CRL.
+    #[must_use]
+    pub fn crls(&self) -> &[HeldCrl] {
+        &self.crls
+    }
+
+    /// Every OCSP response.
+    #[must_use]
+    pub fn ocsp_responses(&self) -> &[HeldOcspResponse] {
+        &self.ocsp_responses
+    }
+
+    /// Places of the certificates with this subject.
+    pub(super) fn by_subject(&self, name: &CanonicalName) -> &[usize] {
+        self.by_subject.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The CRLs of this issuer.
+    pub(super) fn crls_of(&self, issuer: &CanonicalName) -> impl Iterator<Item = &HeldCrl> {
+        self.crls_by_issuer.get(issuer).into_iter().flatten().filter_map(|at| self.crls.get(*at))
+    }
+
+    /// The OCSP responses that speak of this serial, minimal content octets.
+    pub(super) fn ocsp_responses_for(&self, serial: &[u8]) -> impl Iterator<Item = &HeldOcspResponse> {
+        self.ocsp_by_serial.get(serial).into_iter().flatten().filter_map(|at| self.ocsp_responses.get(*at))
+    }
+}

@@ -1,0 +1,53 @@
+//! Judging what others signed: whether a certificate holds, at which time, and why not.
+//!
+//! Owns certificates as a verifier sees them, names and their comparison, signatures of every algorithm in use, paths
+//! (RFC 5280 §6.1, built and validated), revocation (§6.3, RFC 6960), and the budgets that bound each judgement.
+//! Does not own: fetching (evidence is an argument), the time (an argument), which algorithms are still good (a policy, an
+//! argument), issuing (`ca`), the CRL format (the `crl` crate). Pure: no clock, no socket, no store.
+//!
+//! Enter at [`judge_certificate`]: it takes a [`Certificate`], the [`Evidence`] that is at hand and [`Settings`], and gives
+//! a [`Judgement`].
+//!
+//! | file | what |
+//! |---|---|
+//! | `certificate/` | a stranger's certificate, its extensions, what it does against RFC 5280 §4 |
+//! | `name.rs`, `general_name.rs` | names, folded for comparing (§7.1) |
+//! | `signature/` | algorithms, keys, verification by aws-lc-rs or OpenSSL, the policy on algorithms |
+//! | `path/` | the search, basic path validation, the policy graph, name constraints |
+//! | `revocation/` | CRLs and OCSP responses: what they say and when they count |
+//! | `settings.rs`, `anchor.rs`, `evidence.rs` | what goes in |
+//! | `judgement.rs`, `budget.rs` | what comes out |
+
+mod anchor;
+mod budget;
+mod certificate;
+mod evidence;
+mod general_name;
+mod judge;
+mod judgement;
+mod name;
+mod path;
+mod revocation;
+mod settings;
+pub mod signature;
+
+pub use anchor::{AnchorConstraints, AnchorError, AnchorRule, TrustAnchor};
+pub use budget::{BudgetExhausted, Costs, Resource};
+pub use certificate::{
+    AuthorityKeyIdentifier, BasicConstraints, Certificate, CertificateError, ExtensionRef, Finding, GeneralSubtree,
+    KeyUsage, MAX_CERTIFICATE_OCTETS, NameConstraints, PolicyConstraints, PolicyInformation, PolicyMapping, oid,
+};
+pub use evidence::{Evidence, EvidenceError, HeldCertificate, Origin};
+pub use general_name::{GeneralName, NameForm};
+pub use judge::judge_certificate;
+pub use judgement::{Chain, Failure, Judgement, Link};
+pub use name::CanonicalName;
+pub use path::{Fault, NameViolation, PolicyOutcome};
+pub use revocation::{
+    CertificateStatus, CrlError, HeldCrl, HeldOcspResponse, NotUsed, OcspCertStatus, OcspResponseError, Revocation,
+    Source, SourceKind, WhyNotUsed,
+};
+pub use settings::{Conformance, PolicySet, RevocationMode, RevocationRule, Settings};
+
+#[cfg(test)]
+mod tests;
