@@ -137,8 +137,8 @@ fn entries() {
     assert_eq!(der(&serial(&[0, 1])), (Field::UserCertificate, DerError::PaddedInteger));
     assert_eq!(der(&serial(&[])), (Field::UserCertificate, DerError::EmptyInteger));
     let mut negative = Parts::new();
-    let entry = value(tag::SEQUENCE, &[value(tag::INTEGER, &[0xff]), value(tag::UTC_TIME, b"231231000000Z")].concat());
-    negative.revoked = value(tag::SEQUENCE, &entry);
+    let of_minus_one = [value(tag::INTEGER, &[0xff]), value(tag::UTC_TIME, b"231231000000Z")].concat();
+    negative.revoked = value(tag::SEQUENCE, &value(tag::SEQUENCE, &of_minus_one));
     let octets = negative.der();
     let tolerant = Reader::from_slice(&octets, 9, |_| {}).unwrap().tolerating_negative_serials();
     let index = crate::Index::from_crl(tolerant).unwrap().0;
