@@ -137,9 +137,16 @@ pub(super) fn linted() {
     house.revoke(&house.issue("revoked"), &[COMPLETE]);
     house.installation.run(&["issuer", "set", "issuing", "--crl-partitions", "1"]);
     house.wait_for(PARTITION, Index::is_empty);
-    house.revoke(&house.issue("in-partition"), &[COMPLETE, PARTITION, DELTA]);
-    for (path, is_arl) in [(COMPLETE, false), (DELTA, false), (PARTITION, false), ("/crl/root.crl", true)] {
+    let lint = |path: &str, is_arl: bool| {
         let found = crate::support::crl_clients::pkilint(&house.fetch(path), is_arl);
         assert_eq!(found, Vec::<String>::new(), "{path}");
-    }
+    };
+    house.revoke(&house.issue("in-partition"), &[COMPLETE, PARTITION]);
+    lint(COMPLETE, false);
+    lint(PARTITION, false);
+    lint("/crl/root.crl", true);
+    // An entry leaves the delta with the next complete CRL, which must not come at once.
+    house.installation.run(&["issuer", "set", "issuing", "--crl-debounce-seconds", "3600"]);
+    house.revoke(&house.issue("in-delta"), &[DELTA]);
+    lint(DELTA, false);
 }
