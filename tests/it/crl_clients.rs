@@ -326,7 +326,7 @@ fn unnamed_delta(client: Client) {
 fn large(client: Client) {
     let authority = Authority::new();
     let (good, revoked) = (authority.leaf("good"), authority.leaf("revoked"));
-    let serials: Vec<[u8; 16]> = (1..client.entries_within_seconds())
+    let serials: Vec<[u8; 16]> = (1..client.many_entries())
         .map(|number| {
             let mut serial = [0x40; 16];
             serial[8..].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());

@@ -78,6 +78,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(faults::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     protocol::finish();
+    ocsp_protocol::finish();
     clients::finish();
     store::finish();
     conclusion.exit_code()

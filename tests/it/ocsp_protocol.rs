@@ -31,6 +31,18 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
+static HOUSE: OnceLock<House> = OnceLock::new();
+
+/// Ends the shared server: what is static is never dropped.
+pub fn finish() {
+    if let Some(house) = HOUSE.get() {
+        house.server.signal("-KILL");
+        if let Some(home) = house.installation.directory().parent() {
+            drop(std::fs::remove_dir_all(home));
+        }
+    }
+}
+
 /// A server for all of them.
 struct House {
     server: Server,
@@ -43,7 +55,6 @@ struct House {
 
 impl House {
     fn shared() -> &'static Self {
-        static HOUSE: OnceLock<House> = OnceLock::new();
         HOUSE.get_or_init(|| {
             let installation = Installation::software();
             let server = installation.serve();

@@ -94,15 +94,16 @@ impl Client {
         !matches!(self, Self::Nss)
     }
 
-    /// How large a CRL it reads within seconds.
+    /// How large a CRL it is given: a hundred thousand entries, or a million where `NOONMARK_TEST_MILLION` is set.
     ///
     /// GnuTLS 3.7 takes a time that grows with more than the square of the entries: 1.5 s of CPU for 10,000, 8 s for 20,000,
     /// 45 s for 40,000. A million took, with the leaves' verification and all, 3 to 17 s of the others, and 0.3 (NSS), 0.5
     /// (OpenSSL), 1.2 (pyHanko), 1.4 (JDK) and 2.3 GB (BouncyCastle).
-    pub const fn entries_within_seconds(self) -> u64 {
+    pub fn many_entries(self) -> u64 {
         match self {
             Self::Certtool => 5_000,
-            _ => 1_000_000,
+            _ if std::env::var_os("NOONMARK_TEST_MILLION").is_some() => 1_000_000,
+            _ => 100_000,
         }
     }
 
