@@ -37,8 +37,11 @@ mod support;
 mod tls;
 mod wycheproof;
 
+/// A room's name and its trials.
+type Room = (&'static str, fn() -> Vec<Trial>);
+
 /// Each room with its trials, whose names begin with the room's.
-const ROOMS: [(&str, fn() -> Vec<Trial>); 30] = [
+const ROOMS: [Room; 30] = [
     ("layers", layers::trials),
     ("keys", keys::trials),
     ("store", store::trials),
