@@ -1,12 +1,13 @@
 //! Judging what others signed: whether a certificate holds, at which time, and why not.
 //!
 //! Owns certificates as a verifier sees them, names and their comparison, signatures of every algorithm in use, paths
-//! (RFC 5280 §6.1, built and validated), revocation (§6.3, RFC 6960), and the budgets that bound each judgement.
+//! (RFC 5280 §6.1, built and validated), revocation (§6.3, RFC 6960), signed messages (RFC 5652), and
+//! the budgets that bound each judgement.
 //! Does not own: fetching (evidence is an argument), the time (an argument), which algorithms are still good (a policy, an
 //! argument), issuing (`ca`), the CRL format (the `crl` crate). Pure: no clock, no socket, no store.
 //!
 //! Enter at [`judge_certificate`]: it takes a [`Certificate`], the [`Evidence`] that is at hand and [`Settings`], and gives
-//! a [`Judgement`].
+//! a [`Judgement`]. Messages enter at [`cms`].
 //!
 //! | file | what |
 //! |---|---|
@@ -15,12 +16,14 @@
 //! | `signature/` | algorithms, keys, verification by aws-lc-rs or OpenSSL, the policy on algorithms |
 //! | `path/` | the search, basic path validation, the policy graph, name constraints |
 //! | `revocation/` | CRLs and OCSP responses: what they say and when they count |
+//! | `cms/` | signed messages: BER, signers, attributes, signatures over content |
 //! | `settings.rs`, `anchor.rs`, `evidence.rs` | what goes in |
 //! | `judgement.rs`, `budget.rs` | what comes out |
 
 mod anchor;
 mod budget;
 mod certificate;
+pub mod cms;
 mod evidence;
 mod general_name;
 mod judge;

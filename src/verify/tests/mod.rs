@@ -3,7 +3,9 @@
 mod anchors;
 mod bombs;
 mod certificates;
+mod cms;
 mod crls;
+mod message;
 mod ocsp;
 mod paths;
 mod pki;
