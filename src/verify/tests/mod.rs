@@ -9,3 +9,4 @@ mod message;
 mod ocsp;
 mod paths;
 mod pki;
+mod timestamps;
