@@ -11,6 +11,7 @@ mod certificates;
 mod cli;
 mod clients;
 mod clock;
+mod cms;
 mod crl_clients;
 mod crls;
 mod documentation;
@@ -70,6 +71,7 @@ fn main() -> std::process::ExitCode {
     trials.extend(pkits_altered::trials());
     trials.extend(limbo::trials());
     trials.extend(ocsp_paths::trials());
+    trials.extend(cms::trials());
     trials.extend(wycheproof::trials());
     trials.extend(tls::trials());
     trials.extend(documentation::trials());
