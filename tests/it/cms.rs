@@ -25,7 +25,7 @@ type Run = fn(&Made) -> Result<(), Failed>;
 pub fn trials() -> Vec<Trial> {
     let mut trials = corpus_trials();
     let no_openssl = !available();
-    let made: [(&str, Run); 9] = [
+    let made: [(&str, Run); 11] = [
         ("attached", |made| made.message(&["-nodetach", "-signer", "p256.pem", "-inkey", "p256.key"], None)),
         ("detached", |made| made.message(&["-signer", "p256.pem", "-inkey", "p256.key"], Some(CONTENT))),
         ("streamed_in_ber", |made| {
@@ -47,6 +47,10 @@ pub fn trials() -> Vec<Trial> {
         ("without_attributes", |made| {
             made.message(&["-noattr", "-nodetach", "-signer", "p256.pem", "-inkey", "p256.key"], None)
         }),
+        ("brainpool_with_sha512", |made| {
+            made.message(&["-md", "sha512", "-signer", "brainpool.pem", "-inkey", "brainpool.key"], Some(CONTENT))
+        }),
+        ("without_certificates", Made::without_certificates),
         ("timestamp", Made::token),
     ];
     trials.extend(made.into_iter().map(|(name, run)| {
@@ -280,6 +284,8 @@ impl Made {
         certificate(directory.path(), "ca", "ca", &p256)?;
         certificate(directory.path(), "p256", "signer", &[&p256[..], &by_ca].concat())?;
         certificate(directory.path(), "rsa", "signer", &[&["-newkey", "rsa:2048"][..], &by_ca].concat())?;
+        let brainpool = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:brainpoolP256r1"];
+        certificate(directory.path(), "brainpool", "signer", &[&brainpool[..], &by_ca].concat())?;
         certificate(directory.path(), "tsu", "tsu", &[&p256[..], &by_ca].concat())?;
         let pem = std::fs::read_to_string(directory.path().join("ca.pem"))?;
         let ca = pem_decode("CERTIFICATE", &pem)?.remove(0);
@@ -344,6 +350,26 @@ impl Made {
                 let good = |certificate| judge_certificate(certificate, &evidence, &settings).is_good();
                 one.holds() && !told && certificate.is_some_and(good)
             })
+    }
+
+    /// A signer whose certificate is held, and not in the message.
+    fn without_certificates(&self) -> Result<(), Failed> {
+        let words = ["cms", "-sign", "-binary", "-in", "content", "-outform", "DER", "-out", "message", "-nodetach"];
+        let by = ["-nocerts", "-signer", "p256.pem", "-inkey", "p256.key"];
+        openssl(self.directory.path(), &[&words[..], &by].concat())?;
+        let made = std::fs::read(self.path("message"))?;
+        let data = SignedData::from_der(&made)?;
+        let alone = data.verify(Content::Attached, &Evidence::new(), Costs::LIMITS).remove(0).fault;
+        check(alone == Some(SignerFault::NoSigningCertificate), alone)?;
+        for (name, holds) in [("rsa.pem", false), ("p256.pem", true)] {
+            let pem = std::fs::read_to_string(self.path(name))?;
+            let mut evidence = Evidence::new();
+            evidence.add_certificate_der(&pem_decode("CERTIFICATE", &pem)?.remove(0), Origin::Held)?;
+            let found = data.verify(Content::Attached, &evidence, Costs::LIMITS).remove(0);
+            check(found.holds() == holds, &found.fault)?;
+            check(!holds || found.origin == Some(Origin::Held), found.origin)?;
+        }
+        Ok(())
     }
 
     /// A token by `openssl ts`.
