@@ -1,9 +1,10 @@
-//! Signed messages and timestamp tokens of others: the corpus' tokens by its manifest, and what `openssl cms` and
-//! `openssl ts` make; each altered in every part, and never passed.
+//! Signed messages and timestamp tokens of others: the corpus' tokens by its manifest, and what `openssl cms`,
+//! `openssl ts` and gpgsm make; each altered in every part, and never passed.
 //!
 //! The corpus lies outside the repository: NOONMARK_CORPUS, or shared/corpus beside the checkout. Without it, or without
 //! openssl, the trials are shown as ignored.
 
+use std::io::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use libtest_mimic::{Failed, Trial};
 use noonmark::ca::pem_decode;
 use noonmark::verify::cms::{CmsFinding, Content, SignedData, SignerFault, normalise};
-use noonmark::verify::signature::{AnyAlgorithm, SignatureAlgorithm};
+use noonmark::verify::signature::{AnyAlgorithm, Digest, SignatureAlgorithm};
 use noonmark::verify::{
     AnchorRule, ChainTime, Costs, Evidence, Origin, Settings, Stamped, TimestampFault, TimestampFinding,
     TimestampJudgement, TimestampToken, TrustAnchor, judge_certificate, judge_timestamp, token_in_response,
@@ -24,7 +25,7 @@ type Run = fn(&Made) -> Result<(), Failed>;
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = corpus_trials();
-    let no_openssl = !available();
+    let no_openssl = !available("openssl", "version");
     let made: [(&str, Run); 11] = [
         ("attached", |made| made.message(&["-nodetach", "-signer", "p256.pem", "-inkey", "p256.key"], None)),
         ("detached", |made| made.message(&["-signer", "p256.pem", "-inkey", "p256.key"], Some(CONTENT))),
@@ -56,6 +57,8 @@ pub fn trials() -> Vec<Trial> {
     trials.extend(made.into_iter().map(|(name, run)| {
         Trial::test(format!("cms::openssl::{name}"), move || run(&Made::new()?)).with_ignored_flag(no_openssl)
     }));
+    let no_gpgsm = no_openssl || !available("gpgsm", "--version");
+    trials.push(Trial::test("cms::gpgsm", || Made::new()?.gpgsm()).with_ignored_flag(no_gpgsm));
     trials
 }
 
@@ -258,13 +261,10 @@ ess_cert_id_alg=sha256
 signer_digest=sha256
 ";
 
-fn available() -> bool {
-    Command::new("openssl")
-        .arg("version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|s| s.success())
+fn available(program: &str, version: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg(version).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// A directory with a CA and signers by it.
@@ -301,24 +301,28 @@ impl Made {
     fn message(&self, options: &[&str], detached: Option<&[u8]>) -> Result<(), Failed> {
         let words = ["cms", "-sign", "-binary", "-in", "content", "-outform", "DER", "-out", "message"];
         openssl(self.directory.path(), &[&words[..], options].concat())?;
-        let made = std::fs::read(self.path("message"))?;
+        self.altered(&std::fs::read(self.path("message"))?, detached)
+    }
+
+    /// A message passes, and altered in any part it does not.
+    fn altered(&self, made: &[u8], detached: Option<&[u8]>) -> Result<(), Failed> {
         let content = detached.map_or(Content::Attached, Content::Detached);
-        check(self.passes(&made, content), "as it was made")?;
+        check(self.passes(made, content), "as it was made")?;
         if detached.is_some() {
-            check(!self.passes(&made, Content::Detached(b"something else")), "over something else")?;
-            check(!self.passes(&made, Content::Attached), "without its content")?;
+            check(!self.passes(made, Content::Detached(b"something else")), "over something else")?;
+            check(!self.passes(made, Content::Attached), "without its content")?;
         }
         for at in 0..made.len() {
             for flip in [1, 0x80 >> (at % 8)] {
-                let mut altered = made.clone();
+                let mut altered = made.to_vec();
                 altered[at] ^= flip;
-                if self.passes(&altered, content) && !same_meaning(&made, &altered) {
+                if self.passes(&altered, content) && !same_meaning(made, &altered) {
                     return Err(format!("passed with octet {at} changed by {flip:#04x}").into());
                 }
             }
         }
         // Each part, whole: gone to zeros.
-        let der = normalise(&made)?.into_owned();
+        let der = normalise(made)?.into_owned();
         let data = SignedData::from_der(&der)?;
         let mut parts: Vec<&[u8]> = data.certificates.clone();
         parts.extend(data.content);
@@ -370,6 +374,44 @@ impl Made {
             check(!holds || found.origin == Some(Origin::Held), found.origin)?;
         }
         Ok(())
+    }
+
+    /// Messages by gpgsm, which writes BER.
+    fn gpgsm(&self) -> Result<(), Failed> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = self.path("gnupg");
+        std::fs::create_dir(&home)?;
+        std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700))?;
+        std::fs::write(home.join("gpg-agent.conf"), "allow-loopback-pinentry\n")?;
+        let pem = std::fs::read_to_string(self.path("ca.pem"))?;
+        let fingerprint = Digest::Sha1.of(&pem_decode("CERTIFICATE", &pem)?[0]).ok_or("SHA-1")?;
+        std::fs::write(home.join("trustlist.txt"), format!("{} S relax\n", hex::encode_upper(fingerprint)))?;
+        // What gpgsm 2.2 reads of PKCS #12.
+        let old = ["-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1", "-passout", "pass:x"];
+        let files = ["-in", "rsa.pem", "-inkey", "rsa.key", "-certfile", "ca.pem", "-out", "rsa.p12"];
+        openssl(self.directory.path(), &[&["pkcs12", "-export"][..], &old, &files].concat())?;
+        let run = |words: &[&str]| -> Result<(), Failed> {
+            let mut child = Command::new("gpgsm")
+                .args(["--batch", "--pinentry-mode", "loopback", "--passphrase-fd", "0", "--disable-crl-checks"])
+                .args(words)
+                .env("GNUPGHOME", &home)
+                .current_dir(self.directory.path())
+                .stdin(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()?;
+            child.stdin.take().ok_or("stdin")?.write_all(b"x\n")?;
+            let output = child.wait_with_output()?;
+            check(output.status.success(), (words, String::from_utf8_lossy(&output.stderr)))
+        };
+        let made = run(&["--import", "rsa.p12"])
+            .and_then(|()| run(&["-u", "/CN=rsa", "--sign", "-o", "attached", "content"]))
+            .and_then(|()| run(&["-u", "/CN=rsa", "--detach-sign", "-o", "detached", "content"]));
+        // The agent that gpgsm started for this directory.
+        let ended = Command::new("gpgconf").args(["--kill", "gpg-agent"]).env("GNUPGHOME", &home).status();
+        made?;
+        check(ended.is_ok_and(|status| status.success()), "gpg-agent did not end")?;
+        self.altered(&std::fs::read(self.path("attached"))?, None)?;
+        self.altered(&std::fs::read(self.path("detached"))?, Some(CONTENT))
     }
 
     /// A token by `openssl ts`.
