@@ -12,8 +12,8 @@ use crate::asn1::writer;
 pub const MAX_CMS_OCTETS: usize = 16 * 1024 * 1024;
 /// Values within each other: an archive timestamp in a signature nests about thirty deep.
 const MAX_DEPTH: usize = 64;
-/// Values of all kinds: a CRL with half a million entries has about so many.
-const MAX_VALUES: u32 = 4 * 1024 * 1024;
+/// Values of all kinds: a CRL with a quarter of a million entries has about so many. Their lengths take 8 MiB.
+const MAX_VALUES: u32 = 2 * 1024 * 1024;
 
 const CONSTRUCTED: u8 = 0x20;
 const CONSTRUCTED_OCTET_STRING: u8 = writer::OCTET_STRING | CONSTRUCTED;

@@ -15,8 +15,9 @@ use super::signer_info::SignerInfo;
 use super::signing_certificate::Binding;
 use crate::asn1::{Reader, writer};
 
-/// Certificates of one issuer and serial number, or key identifier, that are looked at: there should be one.
-const MAX_NAMESAKES: usize = 64;
+/// Certificates of one issuer and serial number, or key identifier, that are looked at: there should be one. Each is hashed
+/// once for each signer, and a message holds many signers and large certificates.
+const MAX_NAMESAKES: usize = 8;
 
 /// What the signatures are held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

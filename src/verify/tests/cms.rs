@@ -361,3 +361,26 @@ fn a_message_full_of_namesakes_is_soon_done_with() {
     assert!(found.iter().all(|one| !one.holds()));
     assert!(matches!(found[63].fault, Some(SignerFault::Budget(_))));
 }
+
+#[test]
+fn large_namesakes_are_hashed_no_more_than_a_few_times() {
+    let ca = Key::new();
+    let mut signer = Signer::new("CA", &ca, 7, Vec::new()).over(oid::DATA, CONTENT);
+    // By the slowest of the digests, and of no certificate.
+    let sha3_512 = [0x30, 11, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 10];
+    let id = tlv(writer::SEQUENCE, &[&sha3_512, &[4, 1, 0]]);
+    let named = tlv(writer::SEQUENCE, &[&tlv(writer::SEQUENCE, &[&id])]);
+    signer.attributes.truncate(2);
+    signer.attributes.push(attribute(oid::SIGNING_CERTIFICATE_V2, &[&named]));
+    let padding = extension(&[0x2a, 3], false, &vec![0; 120_000]);
+    let namesake = || Draft::new("CA", "Signer", &Key::new()).serial(&[7]).with([padding.clone()]).sign(&ca);
+    let mut message = Message::new(oid::DATA, Some(CONTENT));
+    message.signers = vec![signer.info(CONTENT); 64];
+    message.certificates = (0..100).flat_map(|_| namesake()).collect();
+    let der = message.der();
+    let data = SignedData::from_der(&der).unwrap();
+    let mut evidence = Evidence::new();
+    assert_eq!(data.add_to(&mut evidence), []);
+    let found = data.verify(Content::Attached, &evidence, Costs::LIMITS);
+    assert!(found.iter().all(|one| one.fault == Some(SignerFault::SigningCertificateDiffers)));
+}
