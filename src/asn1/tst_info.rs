@@ -182,6 +182,20 @@ impl<'a> TstInfo<'a> {
     /// # Errors
     /// Anything that is not the structure in DER, a genTime of another form included.
     pub fn from_der(input: &'a [u8]) -> Result<Self, DerError> {
+        let read = Self::from_others_der(input)?;
+        // Nine digits are nanoseconds; more is nobody's clock.
+        let canonical = read.gen_time.split_once('.').is_none_or(|(_, fraction)| {
+            let digits = fraction.trim_end_matches('Z');
+            digits.len() <= 9 && !digits.ends_with('0')
+        });
+        if canonical { Ok(read) } else { Err(DerError::Value { what: "genTime" }) }
+    }
+
+    /// Decodes a TSTInfo as others write it: genTime may have trailing zeros and more digits than any clock.
+    ///
+    /// # Errors
+    /// Anything else that is not the structure in DER.
+    pub fn from_others_der(input: &'a [u8]) -> Result<Self, DerError> {
         let mut fields = Reader::only(input, writer::SEQUENCE)?;
         if fields.integer()? != [1] {
             return Err(DerError::Value { what: "TSTInfo version" });
@@ -221,6 +235,9 @@ impl<'a> TstInfo<'a> {
     }
 }
 
+/// Digits after the second that are read of others' genTime.
+const MAX_READ_DIGITS: usize = 32;
+
 fn read_accuracy(content: &[u8]) -> Result<u64, DerError> {
     let wrong = DerError::Value { what: "accuracy" };
     let mut parts = Reader::new(content);
@@ -252,9 +269,9 @@ fn read_gen_time(content: &[u8]) -> Option<(&str, i64)> {
     }
     let mut micros = 0_i64;
     if let Some(fraction) = fraction {
-        // Nine digits are nanoseconds; more is nobody's clock.
-        let plain = (1..=9).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
-        if !plain || fraction.ends_with('0') {
+        let plain =
+            (1..=MAX_READ_DIGITS).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
+        if !plain {
             return None;
         }
         let padded = format!("{fraction:0<9}");
@@ -331,12 +348,27 @@ mod tests {
             "20261123200000",
             "202611232000Z",
             "20261123200000.Z",
-            "20261123200000.10Z",
             "20261123200000,1Z",
             "20261323200000Z",
             "20261123200000+0100",
         ] {
             assert!(read_gen_time(text.as_bytes()).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn trailing_zeros_are_others_alone() {
+        let info = |text: &str| {
+            let time = writer::tlv(writer::GENERALIZED_TIME, &[text.as_bytes()]);
+            writer::tlv(writer::SEQUENCE, &[&[2, 1, 1, 6, 1, 0x2a, 0x30, 0, 2, 1, 7], &time])
+        };
+        for (text, micros) in [("20261123200000.10Z", 100_000), ("20261123200000.0000000000Z", 0)] {
+            let der = info(text);
+            assert_eq!(TstInfo::from_der(&der), Err(DerError::Value { what: "genTime" }), "{text}");
+            let read = TstInfo::from_others_der(&der).unwrap();
+            assert_eq!((read.gen_time, read.gen_time_us), (text, 1_795_464_000_000_000 + micros));
+        }
+        assert!(TstInfo::from_der(&info("20261123200000.1Z")).is_ok());
+        assert!(TstInfo::from_others_der(&info(&format!("20261123200000.{}Z", "1".repeat(33)))).is_err());
     }
 }

@@ -1,12 +1,13 @@
 //! Judging what others signed: whether a certificate holds, at which time, and why not.
 //!
 //! Owns certificates as a verifier sees them, names and their comparison, signatures of every algorithm in use, paths
-//! (RFC 5280 §6.1, built and validated), revocation (§6.3, RFC 6960), and the budgets that bound each judgement.
+//! (RFC 5280 §6.1, built and validated), revocation (§6.3, RFC 6960), signed messages (RFC 5652), timestamps (RFC 3161), and
+//! the budgets that bound each judgement.
 //! Does not own: fetching (evidence is an argument), the time (an argument), which algorithms are still good (a policy, an
 //! argument), issuing (`ca`), the CRL format (the `crl` crate). Pure: no clock, no socket, no store.
 //!
 //! Enter at [`judge_certificate`]: it takes a [`Certificate`], the [`Evidence`] that is at hand and [`Settings`], and gives
-//! a [`Judgement`].
+//! a [`Judgement`]. Messages enter at [`cms`], tokens at [`judge_timestamp`].
 //!
 //! | file | what |
 //! |---|---|
@@ -15,12 +16,15 @@
 //! | `signature/` | algorithms, keys, verification by aws-lc-rs or OpenSSL, the policy on algorithms |
 //! | `path/` | the search, basic path validation, the policy graph, name constraints |
 //! | `revocation/` | CRLs and OCSP responses: what they say and when they count |
+//! | `cms/` | signed messages: BER, signers, attributes, signatures over content |
+//! | `timestamp/` | timestamp tokens, what they are over, their signer's certificate |
 //! | `settings.rs`, `anchor.rs`, `evidence.rs` | what goes in |
 //! | `judgement.rs`, `budget.rs` | what comes out |
 
 mod anchor;
 mod budget;
 mod certificate;
+pub mod cms;
 mod evidence;
 mod general_name;
 mod judge;
@@ -30,6 +34,7 @@ mod path;
 mod revocation;
 mod settings;
 pub mod signature;
+mod timestamp;
 
 pub use anchor::{AnchorConstraints, AnchorError, AnchorRule, TrustAnchor};
 pub use budget::{BudgetExhausted, Costs, Resource};
@@ -48,6 +53,10 @@ pub use revocation::{
     Source, SourceKind, WhyNotUsed,
 };
 pub use settings::{Conformance, PolicySet, RevocationMode, RevocationRule, Settings};
+pub use timestamp::{
+    ChainTime, Stamped, TimestampError, TimestampFault, TimestampFinding, TimestampJudgement, TimestampToken,
+    judge_timestamp, token_in_response,
+};
 
 #[cfg(test)]
 mod tests;

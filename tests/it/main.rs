@@ -11,6 +11,7 @@ mod certificates;
 mod cli;
 mod clients;
 mod clock;
+mod cms;
 mod crl_clients;
 mod crls;
 mod documentation;
@@ -41,7 +42,7 @@ mod wycheproof;
 type Room = (&'static str, fn() -> Vec<Trial>);
 
 /// Each room with its trials, whose names begin with the room's.
-const ROOMS: [Room; 30] = [
+const ROOMS: [Room; 31] = [
     ("layers", layers::trials),
     ("keys", keys::trials),
     ("store", store::trials),
@@ -67,6 +68,7 @@ const ROOMS: [Room; 30] = [
     ("limbo", limbo::trials),
     ("ocsp_paths", ocsp_paths::trials),
     ("wycheproof", wycheproof::trials),
+    ("cms", cms::trials),
     ("tls", tls::trials),
     ("documentation", documentation::trials),
     ("clients", clients::trials),

@@ -1,5 +1,5 @@
 //! What the system's OpenSSL verifies because aws-lc-rs does not: DSA, brainpool and small curves, Ed448, short RSA keys,
-//! old digests, odd PSS salts. Parsing a key costs it 100 µs, so a parsed one is kept.
+//! old digests, odd PSS salts; and the digests that aws-lc-rs lacks. Parsing a key costs it 100 µs, so a parsed one is kept.
 
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
@@ -50,6 +50,11 @@ fn verify_with(
             verifier.verify_oneshot(signature, message)
         }
     }
+}
+
+/// The digest of a message; `None` where it is switched off.
+pub(super) fn hash(digest: Digest, message: &[u8]) -> Option<Vec<u8>> {
+    openssl::hash::hash(message_digest(digest)?, message).ok().map(|octets| octets.to_vec())
 }
 
 /// The library's digest; `None` where the system's OpenSSL has it switched off, RIPEMD-160 for instance.

@@ -7,6 +7,7 @@
 
 mod algorithm;
 mod fast;
+mod hash;
 mod key;
 mod legacy;
 mod policy;

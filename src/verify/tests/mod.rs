@@ -3,7 +3,10 @@
 mod anchors;
 mod bombs;
 mod certificates;
+mod cms;
 mod crls;
+mod message;
 mod ocsp;
 mod paths;
 mod pki;
+mod timestamps;

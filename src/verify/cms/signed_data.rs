@@ -1,0 +1,166 @@
+//! SignedData (RFC 5652 §5.1) in its ContentInfo (§3), read without copying.
+
+use super::fault::CmsError;
+use super::oid;
+use super::signer_info::{SignerInfo, small_version};
+use crate::asn1::{DerError, Oid, Reader, Tlv, writer};
+
+/// Signers of one message: documents have up to a dozen.
+const MAX_SIGNERS: usize = 64;
+/// Digests that are listed: one a signer, and a few that nobody uses.
+const MAX_DIGEST_ALGORITHMS: usize = 64;
+/// Certificates of one message, those of other kinds included.
+const MAX_CERTIFICATES: usize = 1024;
+/// CRLs and other revocation data of one message.
+const MAX_REVOCATION_INFOS: usize = 256;
+
+/// OtherRevocationInfoFormat (RFC 5652 §10.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherRevocation<'a> {
+    /// otherRevInfoFormat's content octets.
+    pub format: &'a [u8],
+    /// otherRevInfo, whole.
+    pub value: &'a [u8],
+}
+
+/// A SignedData; slices are the message's octets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedData<'a> {
+    /// As written.
+    pub version: u8,
+    /// digestAlgorithms, each whole.
+    pub digest_algorithms: Vec<&'a [u8]>,
+    /// eContentType's content octets.
+    pub content_type: &'a [u8],
+    /// eContent: the content octets; `None` where it is detached.
+    pub content: Option<&'a [u8]>,
+    /// The certificates, each whole.
+    pub certificates: Vec<&'a [u8]>,
+    /// Attribute certificates and other choices, which are not read.
+    pub other_certificates: Vec<Tlv<'a>>,
+    /// The CRLs, each whole.
+    pub crls: Vec<&'a [u8]>,
+    /// Revocation data of other kinds.
+    pub other_revocations: Vec<OtherRevocation<'a>>,
+    /// The signers, in the message's order; a message of certificates alone has none.
+    pub signers: Vec<SignerInfo<'a>>,
+}
+
+impl<'a> SignedData<'a> {
+    /// Reads a ContentInfo with a SignedData; what others send goes through [`normalise`](super::normalise) first.
+    ///
+    /// # Errors
+    /// Another content, not the structure in DER, or more of anything than is read. Sets need not be sorted.
+    pub fn from_der(der: &'a [u8]) -> Result<Self, CmsError> {
+        let mut outer = Reader::only(der, writer::SEQUENCE)?;
+        let kind = outer.expect(writer::OBJECT_IDENTIFIER)?.content;
+        if kind != oid::SIGNED_DATA {
+            let oid = Oid::from_octets(kind).map_or_else(|_| hex::encode(kind), |oid| oid.to_string());
+            return Err(CmsError::NotSignedData { oid });
+        }
+        let explicit = outer.expect(writer::context(0))?;
+        outer.finish()?;
+        Self::from_inner_der(explicit.content)
+    }
+
+    fn from_inner_der(der: &'a [u8]) -> Result<Self, CmsError> {
+        let mut fields = Reader::only(der, writer::SEQUENCE)?;
+        let version = small_version(&mut fields)?;
+        let digests = fields.expect(writer::SET)?;
+        let (content_type, content) = content(&mut fields)?;
+        let certificates = fields.optional(writer::context(0))?;
+        let crls = fields.optional(writer::context(1))?;
+        let signers = fields.expect(writer::SET)?;
+        fields.finish()?;
+        let mut data = Self {
+            version,
+            digest_algorithms: Vec::new(),
+            content_type,
+            content,
+            certificates: Vec::new(),
+            other_certificates: Vec::new(),
+            crls: Vec::new(),
+            other_revocations: Vec::new(),
+            signers: Vec::new(),
+        };
+        each(digests.content, "digest algorithms", MAX_DIGEST_ALGORITHMS, |list| {
+            data.digest_algorithms.push(list.expect(writer::SEQUENCE)?.whole);
+            Ok(())
+        })?;
+        each(certificates.map_or(&[], |field| field.content), "certificates", MAX_CERTIFICATES, |list| {
+            let choice = list.read()?;
+            match choice.tag {
+                writer::SEQUENCE => data.certificates.push(choice.whole),
+                0xa0..=0xa3 => data.other_certificates.push(choice),
+                found => return Err(DerError::Tag { expected: writer::SEQUENCE, found }.into()),
+            }
+            Ok(())
+        })?;
+        each(crls.map_or(&[], |field| field.content), "CRLs", MAX_REVOCATION_INFOS, |list| {
+            match list.optional(writer::context(1))? {
+                None => data.crls.push(list.expect(writer::SEQUENCE)?.whole),
+                Some(other) => {
+                    let mut pair = Reader::new(other.content);
+                    let format = pair.expect(writer::OBJECT_IDENTIFIER)?.content;
+                    let value = pair.read()?.whole;
+                    pair.finish()?;
+                    data.other_revocations.push(OtherRevocation { format, value });
+                }
+            }
+            Ok(())
+        })?;
+        each(signers.content, "signers", MAX_SIGNERS, |list| {
+            data.signers.push(SignerInfo::read(list)?);
+            Ok(())
+        })?;
+        Ok(data)
+    }
+
+    /// The version that goes with what is there (RFC 5652 §5.1).
+    pub(super) fn expected_version(&self) -> u8 {
+        let has = |tag: u8| self.other_certificates.iter().any(|choice| choice.tag == tag);
+        if has(0xa3) || !self.other_revocations.is_empty() {
+            5
+        } else if has(0xa2) {
+            4
+        } else if has(0xa1) || self.content_type != oid::DATA || self.signers.iter().any(|signer| signer.version == 3) {
+            3
+        } else {
+            1
+        }
+    }
+}
+
+/// EncapsulatedContentInfo (RFC 5652 §5.2).
+fn content<'a>(fields: &mut Reader<'a>) -> Result<(&'a [u8], Option<&'a [u8]>), CmsError> {
+    let mut info = fields.enter(writer::SEQUENCE)?;
+    let kind = info.expect(writer::OBJECT_IDENTIFIER)?.content;
+    let explicit = info.optional(writer::context(0))?;
+    info.finish()?;
+    let Some(explicit) = explicit else { return Ok((kind, None)) };
+    let mut inner = Reader::new(explicit.content);
+    let value = inner.read()?;
+    inner.finish()?;
+    if value.tag != writer::OCTET_STRING {
+        return Err(CmsError::ContentNotOctetString { tag: value.tag });
+    }
+    Ok((kind, Some(value.content)))
+}
+
+fn each<'a>(
+    content: &'a [u8],
+    what: &'static str,
+    limit: usize,
+    mut read: impl FnMut(&mut Reader<'a>) -> Result<(), CmsError>,
+) -> Result<(), CmsError> {
+    let mut list = Reader::new(content);
+    let mut count = 0;
+    while !list.is_finished() {
+        if count == limit {
+            return Err(CmsError::TooMany { what, limit });
+        }
+        count += 1;
+        read(&mut list)?;
+    }
+    Ok(())
+}

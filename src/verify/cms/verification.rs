@@ -1,0 +1,287 @@
+//! Whether the signers' signatures hold (RFC 5652 §5.4, §5.6), and under whose certificates.
+
+use std::sync::Arc;
+
+use super::super::budget::{Budget, Costs, Resource};
+use super::super::certificate::Certificate;
+use super::super::evidence::{Evidence, HeldCertificate, Origin};
+use super::super::signature::{Digest, SignatureAlgorithm, SignatureError};
+use super::algorithm::signature_algorithm;
+use super::attribute::{Attributes, SignedAttributes};
+use super::fault::{CmsFinding, SignerFault};
+use super::oid;
+use super::signed_data::SignedData;
+use super::signer_info::SignerInfo;
+use super::signing_certificate::Binding;
+use crate::asn1::{Reader, writer};
+
+/// Certificates of one issuer and serial number, or key identifier, that are looked at: there should be one. Each is hashed
+/// once for each signer, and a message holds many signers and large certificates.
+const MAX_NAMESAKES: usize = 8;
+
+/// What the signatures are held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content<'c> {
+    /// What the message carries.
+    Attached,
+    /// These octets; a message that carries others does not hold.
+    Detached(&'c [u8]),
+    /// Octets with this digest. Signatures over signed attributes need no more; a signer with another digest can't be judged.
+    DetachedDigest {
+        /// The digest.
+        digest: Digest,
+        /// Its value.
+        value: &'c [u8],
+    },
+}
+
+/// What is found out about one signer.
+#[derive(Clone, Debug)]
+pub struct SignerVerification<'s, 'a> {
+    /// The signer.
+    pub signer: &'s SignerInfo<'a>,
+    /// `None`: the signature holds under the certificate's key. That the certificate is good is not said.
+    pub fault: Option<SignerFault>,
+    /// The signer's certificate: the one under which the signature holds, else the first that the signer names.
+    pub certificate: Option<Arc<Certificate>>,
+    /// Where it came from.
+    pub origin: Option<Origin>,
+    /// digestAlgorithm.
+    pub digest: Option<Digest>,
+    /// signatureAlgorithm.
+    pub algorithm: Option<SignatureAlgorithm>,
+    /// The signed attributes.
+    pub attributes: Option<SignedAttributes<'a>>,
+    /// What it does against the standards.
+    pub findings: Vec<CmsFinding>,
+}
+
+impl SignerVerification<'_, '_> {
+    /// Whether the signature holds.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.fault.is_none()
+    }
+}
+
+impl<'a> SignedData<'a> {
+    /// Verifies each signer's signature, in the message's order. The signers' certificates are looked for in the evidence,
+    /// to which [`Self::add_to`] adds the message's own.
+    ///
+    /// `limits.signatures` bounds how many are verified in all.
+    #[must_use]
+    pub fn verify<'s>(
+        &'s self,
+        content: Content<'_>,
+        evidence: &Evidence,
+        limits: Costs,
+    ) -> Vec<SignerVerification<'s, 'a>> {
+        let given = self.given(content);
+        let mut run = Run { data: self, given, digests: Vec::new(), evidence, budget: Budget::new(limits) };
+        self.signers.iter().map(|signer| run.signer(signer)).collect()
+    }
+
+    fn given<'c>(&self, content: Content<'c>) -> Result<Given<'c>, SignerFault>
+    where
+        'a: 'c,
+    {
+        match (self.content, content) {
+            (Some(octets), Content::Attached) => Ok(Given::Octets(octets)),
+            (None, Content::Attached) => Err(SignerFault::NoContent),
+            (None, Content::DetachedDigest { digest, value }) => Ok(Given::Digest(digest, value)),
+            (Some(own), Content::DetachedDigest { digest, value }) => {
+                let own_value = digest.of(own).ok_or(SignerFault::DigestNotAvailable { digest })?;
+                if own_value == value { Ok(Given::Octets(own)) } else { Err(SignerFault::ContentDiffers) }
+            }
+            (Some(own), Content::Detached(octets)) if own != octets => Err(SignerFault::ContentDiffers),
+            (_, Content::Detached(octets)) => Ok(Given::Octets(octets)),
+        }
+    }
+}
+
+enum Given<'c> {
+    Octets(&'c [u8]),
+    Digest(Digest, &'c [u8]),
+}
+
+/// One run over all signers: each digest of the content is computed once.
+struct Run<'r, 'a, 'c> {
+    data: &'r SignedData<'a>,
+    given: Result<Given<'c>, SignerFault>,
+    digests: Vec<(Digest, Vec<u8>)>,
+    evidence: &'r Evidence,
+    budget: Budget,
+}
+
+impl<'a> Run<'_, 'a, '_> {
+    fn signer<'s>(&mut self, signer: &'s SignerInfo<'a>) -> SignerVerification<'s, 'a> {
+        let mut found = SignerVerification {
+            signer,
+            fault: None,
+            certificate: None,
+            origin: None,
+            digest: None,
+            algorithm: None,
+            attributes: None,
+            findings: Vec::new(),
+        };
+        let (version, expected) = (self.data.version, self.data.expected_version());
+        if version != expected {
+            found.findings.push(CmsFinding::SignedDataVersion { version, expected });
+        }
+        let (version, expected) = (signer.version, signer.expected_version());
+        if version != expected {
+            found.findings.push(CmsFinding::SignerInfoVersion { version, expected });
+        }
+        found.fault = self.verify(&mut found).err();
+        found
+    }
+
+    fn verify(&mut self, found: &mut SignerVerification<'_, 'a>) -> Result<(), SignerFault> {
+        let signer = found.signer;
+        let digest = Digest::from_identifier_der(signer.digest_algorithm).map_err(SignerFault::DigestAlgorithm)?;
+        found.digest = Some(digest);
+        let listed = |identifier: &&[u8]| Digest::from_identifier_der(identifier) == Ok(digest);
+        if !self.data.digest_algorithms.iter().any(listed) {
+            return Err(SignerFault::DigestNotListed { digest });
+        }
+        let algorithm =
+            signature_algorithm(signer.signature_algorithm, digest).map_err(SignerFault::SignatureAlgorithm)?;
+        found.algorithm = Some(algorithm);
+        if let Some(signature_digest) = algorithm.digest().filter(|other| *other != digest) {
+            found.findings.push(CmsFinding::DigestsDiffer { digest, signature_digest });
+        }
+        let attributes = signer.signed_attributes.as_ref().map(SignedAttributes::read).transpose()?;
+        if attributes.as_ref().is_some_and(|attributes| attributes.signing_time_s.is_err()) {
+            found.findings.push(CmsFinding::SigningTimeMalformed);
+        }
+        found.attributes = attributes;
+        let candidates = self.candidates(found)?;
+        self.content(found.attributes.as_ref(), digest)?;
+        let mut first_fault = None;
+        for (held, binding) in candidates {
+            self.budget.spend(Resource::Signatures, 1)?;
+            match self.under(&held.certificate, signer, algorithm) {
+                Ok(finding) => {
+                    found.certificate = Some(Arc::clone(&held.certificate));
+                    found.origin = Some(held.origin);
+                    found.findings.extend(finding);
+                    if signer.identifier.is_written_differently(&held.certificate) {
+                        found.findings.push(CmsFinding::IssuerWrittenDifferently);
+                    }
+                    if binding == Binding::IssuerSerialDiffers {
+                        found.findings.push(CmsFinding::IssuerSerialDiffers);
+                    }
+                    return Ok(());
+                }
+                Err(fault) => {
+                    first_fault.get_or_insert(fault);
+                }
+            }
+        }
+        Err(first_fault.unwrap_or(SignerFault::NoSigningCertificate))
+    }
+
+    /// The certificates that the signer may have signed with, each with what the signed attributes say of it.
+    fn candidates(
+        &self,
+        found: &mut SignerVerification<'_, 'a>,
+    ) -> Result<Vec<(HeldCertificate, Binding)>, SignerFault> {
+        let names = found.signer.identifier.matcher();
+        let named = self.evidence.certificates().iter().filter(|held| names(&held.certificate));
+        let named: Vec<&HeldCertificate> = named.take(MAX_NAMESAKES).collect();
+        let first = named.first().ok_or(SignerFault::NoSigningCertificate)?;
+        found.certificate = Some(Arc::clone(&first.certificate));
+        found.origin = Some(first.origin);
+        let attributes = found.attributes.as_ref();
+        let bindings = attributes
+            .map_or([None, None], |attributes| [attributes.signing_certificate, attributes.signing_certificate_v2]);
+        if bindings == [None, None] {
+            found.findings.push(CmsFinding::NoSigningCertificateAttribute);
+        }
+        let bound = named.into_iter().filter_map(|held| {
+            let mut binding = Binding::Same;
+            for attribute in bindings.iter().flatten() {
+                match attribute.binds(&held.certificate) {
+                    Binding::Other => return None,
+                    Binding::IssuerSerialDiffers => binding = Binding::IssuerSerialDiffers,
+                    Binding::Same => (),
+                }
+            }
+            Some((held.clone(), binding))
+        });
+        let bound: Vec<_> = bound.collect();
+        if bound.is_empty() { Err(SignerFault::SigningCertificateDiffers) } else { Ok(bound) }
+    }
+
+    /// Whether the signed attributes, if there are any, are of this content.
+    fn content(&mut self, attributes: Option<&SignedAttributes<'_>>, digest: Digest) -> Result<(), SignerFault> {
+        let given = self.given.as_ref().map_err(Clone::clone)?;
+        let Some(attributes) = attributes else {
+            if self.data.content_type != oid::DATA {
+                return Err(SignerFault::NoSignedAttributes);
+            }
+            return match given {
+                Given::Digest(..) => Err(SignerFault::ContentNeeded),
+                Given::Octets(octets) if is_attributes(octets) => Err(SignerFault::ContentIsAttributes),
+                Given::Octets(_) => Ok(()),
+            };
+        };
+        if attributes.content_type != self.data.content_type {
+            return Err(SignerFault::ContentTypeDiffers);
+        }
+        let same = match *given {
+            Given::Digest(known, value) if known == digest => value == attributes.message_digest,
+            Given::Digest(..) => return Err(SignerFault::DigestNotGiven { digest }),
+            Given::Octets(octets) => {
+                let known = self.digests.iter().position(|(known, _)| *known == digest);
+                let at = match known {
+                    Some(at) => at,
+                    None => {
+                        let value = digest.of(octets).ok_or(SignerFault::DigestNotAvailable { digest })?;
+                        self.digests.push((digest, value));
+                        self.digests.len() - 1
+                    }
+                };
+                self.digests.get(at).is_some_and(|(_, value)| value == attributes.message_digest)
+            }
+        };
+        if same { Ok(()) } else { Err(SignerFault::MessageDigestDiffers) }
+    }
+
+    /// Verifies the signature under one certificate's key.
+    fn under(
+        &mut self,
+        certificate: &Certificate,
+        signer: &SignerInfo<'_>,
+        algorithm: SignatureAlgorithm,
+    ) -> Result<Option<CmsFinding>, SignerFault> {
+        let key = certificate.key().map_err(SignerFault::Key)?;
+        let verify = |message: &[u8]| key.verify(algorithm, message, signer.signature);
+        let fault = |error| SignerFault::Signature { algorithm, error };
+        let Some(attributes) = &signer.signed_attributes else {
+            let Ok(Given::Octets(octets)) = &self.given else { return Err(SignerFault::ContentNeeded) };
+            return verify(octets).map(|()| None).map_err(fault);
+        };
+        // RFC 5652 §5.4: over a complete DER encoding, SET OF in place of [0]. Some sign what they write, unsorted; others
+        // sort for signing and write otherwise. Either way the signature covers these very attributes.
+        match (verify(&attributes.as_they_stand()), attributes.sorted()) {
+            (Ok(()), None) => Ok(None),
+            (Ok(()), Some(_)) => Ok(Some(CmsFinding::AttributesNotSorted { signed_sorted: false })),
+            (Err(SignatureError::Bad), Some(sorted)) => {
+                self.budget.spend(Resource::Signatures, 1)?;
+                verify(&sorted).map_err(fault)?;
+                Ok(Some(CmsFinding::AttributesNotSorted { signed_sorted: true }))
+            }
+            (Err(error), _) => Err(fault(error)),
+        }
+    }
+}
+
+/// Whether content reads as the signed attributes of a message, as a signature over them would have it.
+fn is_attributes(octets: &[u8]) -> bool {
+    let mut reader = Reader::new(octets);
+    let Ok(set) = reader.expect(writer::SET) else { return false };
+    reader.is_finished()
+        && Attributes::read(set.content).is_ok_and(|attributes| attributes.values(oid::MESSAGE_DIGEST).next().is_some())
+}
