@@ -29,7 +29,7 @@ const PAGE: u32 = 16_384;
 const MAX_MESSAGE: u64 = 64 << 20;
 /// Entries of a CRL that the lint reads: more than the store can hold.
 const MAX_ENTRIES: u64 = 1 << 32;
-/// The longest signature there is here, RSA-4096's: a placeholder of its length stands for it before signing.
+/// Stands for the signature before there is one: the lint reads past it, whatever its length.
 const PLACEHOLDER: [u8; 64] = [0x5a; 64];
 
 /// Why a CRL is not published. The one before it stands.

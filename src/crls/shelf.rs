@@ -1,6 +1,6 @@
 //! The published CRLs as a server has them: ready to be served, whole, and exchanged in one step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -131,8 +131,8 @@ impl Shelf {
     pub fn refresh(&self, store: &Store) -> Result<(bool, Vec<ShelfError>), ShelfError> {
         let rows = store.published_crls()?;
         let before = self.shelved.load();
-        let ids = |shelved: &Shelved| shelved.values().map(|crl| crl.row.id).collect::<std::collections::BTreeSet<_>>();
-        if rows.iter().map(|row| row.id).collect::<std::collections::BTreeSet<_>>() == ids(&before) {
+        let ids = |shelved: &Shelved| shelved.values().map(|crl| crl.row.id).collect::<BTreeSet<_>>();
+        if rows.iter().map(|row| row.id).collect::<BTreeSet<_>>() == ids(&before) {
             return Ok((false, Vec::new()));
         }
         let issuers = store.issuers()?;
@@ -142,11 +142,8 @@ impl Shelf {
             let Some(issuer) = issuer else { continue };
             let key = (issuer.name.clone(), row.scope);
             match before.get(&key) {
-                Some(same) if same.row.id == row.id => {
-                    shelved.insert(key, Arc::clone(same));
-                }
-                Some(same) if self.waits(row.id) => {
-                    shelved.insert(key, Arc::clone(same));
+                Some(standing) if standing.row.id == row.id || self.waits(row.id) => {
+                    shelved.insert(key, Arc::clone(standing));
                 }
                 None if self.waits(row.id) => {}
                 old => match self.fetch(store, &issuer.name, row.clone()) {
@@ -296,7 +293,7 @@ fn set(name: &'static str, labels: &[(&'static str, String)], value: i64) {
     gauge!(name, labels).set(value as f64);
 }
 
-fn now_s() -> i64 {
+pub(super) fn now_s() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use metrics::{Unit, describe_gauge};
 
 use super::health::{self, CrlHealth};
-use super::shelf::{Shelf, ShelfError};
+use super::shelf::{Shelf, ShelfError, now_s};
 use crate::store::{ChangeWatch, Store};
 
 /// How often the store is asked whatever it said.
@@ -57,13 +57,15 @@ impl ShelfKeeper {
                     }
                 }
                 std::thread::sleep(REST.saturating_sub(looked.elapsed()));
-                if watch.is_none() {
-                    watch = store.watch_changes().ok();
-                    // What was published until then is not told of.
-                    continue;
+                match &mut watch {
+                    // One that lost its connection makes a new one at its next wait.
+                    Some(watch) => drop(watch.wait(POLL)),
+                    // What was published until it listens is not told of: the next look follows at once.
+                    None => match store.watch_changes() {
+                        Ok(made) => watch = Some(made),
+                        Err(_) => std::thread::sleep(POLL),
+                    },
                 }
-                // One that lost its connection makes a new one at its next wait.
-                drop(watch.as_mut().map(|watch| watch.wait(POLL)));
             }
         })?;
         Ok(Self { stopping, thread: Mutex::new(Some(thread)) })
@@ -81,9 +83,7 @@ impl ShelfKeeper {
 
 /// Tells once of each CRL that is not renewed in time, and once more when it has ended.
 fn shout(shelf: &Shelf, shouted: &mut BTreeSet<(i64, bool)>) {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now_s = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-    let rows = shelf.rows();
+    let (now_s, rows) = (now_s(), shelf.rows());
     shouted.retain(|(id, _)| rows.iter().any(|(_, row)| row.id == *id));
     for (issuer, row) in &rows {
         let has_ended = match health::of_one(row, now_s) {
