@@ -1,6 +1,7 @@
 //! A certificate's facts, read from its original octets.
 
 use const_oid::ObjectIdentifier;
+use crl::scope::{DistributionPoint, DistributionPointName, ScopeError};
 use der::Decode;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, PrivateKeyUsagePeriod};
 
@@ -206,6 +207,19 @@ impl Certificate {
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
         sha256(&self.der)
+    }
+
+    /// The URIs at which its CRL is, as cRLDistributionPoints' full names say; none without the extension.
+    ///
+    /// # Errors
+    /// An extension that does not read.
+    pub fn crl_uris(&self) -> Result<Vec<String>, ScopeError> {
+        let Some(octets) = &self.crl_distribution_points else { return Ok(Vec::new()) };
+        let names = DistributionPoint::read_all(octets)?.into_iter().filter_map(|point| match point.name {
+            Some(DistributionPointName::FullName(names)) => Some(names),
+            _ => None,
+        });
+        Ok(names.flatten().filter_map(|name| name.uri().map(str::to_owned)).collect())
     }
 
     /// Whether subject and issuer are the same name.

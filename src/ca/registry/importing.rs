@@ -1,6 +1,5 @@
 //! Certificates and statuses from elsewhere.
 
-use crl::scope::{DistributionPoint, DistributionPointName};
 use serde_json::json;
 
 use super::{IMPORTED, Issuer, MAX_SERIAL, Registry, RegistryError, certificate_row};
@@ -234,14 +233,9 @@ fn partition_of(issuer: &Issuer, certificate: &Certificate) -> u16 {
     }
     let before = format!("/crl/{}/", issuer.row.name);
     // One that does not read names no partition of ours.
-    let points =
-        certificate.crl_distribution_points.as_deref().and_then(|octets| DistributionPoint::read_all(octets).ok());
-    let names = points.into_iter().flatten().filter_map(|point| match point.name {
-        Some(DistributionPointName::FullName(names)) => Some(names),
-        _ => None,
-    });
-    let number = names.flatten().find_map(|name| {
-        let number = name.uri()?.rsplit_once(&before)?.1.strip_suffix(".crl")?;
+    let uris = certificate.crl_uris().unwrap_or_default();
+    let number = uris.iter().find_map(|uri| {
+        let number = uri.rsplit_once(&before)?.1.strip_suffix(".crl")?;
         number.parse::<u16>().ok()
     });
     number.filter(|number| *number <= issuer.settings.crl.partitions).unwrap_or(0)

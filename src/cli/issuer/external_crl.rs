@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use crl::scope::{DistributionPoint, DistributionPointName};
 
 use crate::ca::registry::Issuer;
 use crate::ca::{AnswersFrom, Certificate, ExternalCrlSettings, pem_decode};
@@ -80,16 +79,8 @@ fn urls_of(path: &Path, issuer: &Certificate) -> Result<Vec<String>, Failure> {
     if !certificate.is_signed_by(issuer) {
         return Err(failed("it was not signed by this issuer"));
     }
-    let points = certificate.crl_distribution_points.as_deref().map_or(Ok(Vec::new()), DistributionPoint::read_all);
-    let points = points.map_err(|error| failed(&format!("its cRLDistributionPoints do not read: {error}")))?;
-    let names = points.into_iter().filter_map(|point| match point.name {
-        Some(DistributionPointName::FullName(names)) => Some(names),
-        _ => None,
-    });
-    let urls: Vec<String> = names
-        .flatten()
-        .filter_map(|name| name.uri().map(str::to_owned))
-        .filter(|url| url.starts_with("http://") || url.starts_with("https://"))
-        .collect();
+    let mut urls =
+        certificate.crl_uris().map_err(|error| failed(&format!("its cRLDistributionPoints do not read: {error}")))?;
+    urls.retain(|url| url.starts_with("http://") || url.starts_with("https://"));
     if urls.is_empty() { Err(failed("it names no CRL at an HTTP address; give --crl-url")) } else { Ok(urls) }
 }
