@@ -27,10 +27,7 @@ impl Agent {
     }
 
     fn renew_of(&self, issuer: &Issuer, now_s: i64) -> Result<(), AgentError> {
-        let ca_role = format!("ca:{}", issuer.row.name);
-        if issuer.row.origin != IssuerOrigin::Own
-            || self.installation.key_in_state(&ca_role, KeyState::Active).map_err(LifecycleError::from)?.is_none()
-        {
+        if issuer.row.origin != IssuerOrigin::Own || self.installation.agent_key(&issuer.row.name)?.is_none() {
             return Ok(());
         }
         for key in self.installation.store.keys()? {

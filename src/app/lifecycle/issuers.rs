@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::hierarchy::{ANY_POLICY, CA_DAYS};
 use super::{CA_PROFILE, LifecycleError, Steward, now_s};
+use crate::app::issuer_key::ROOT;
 use crate::app::units;
 use crate::asn1::Oid;
 use crate::ca::registry::{IssueWords, KeyCertificate, RegistryError, is_valid_name};
@@ -11,9 +12,6 @@ use crate::ca::{AttributeType, Certificate, IssuerSettings, Subject};
 use crate::crypto::KeyAlgorithm;
 use crate::keys::Token;
 use crate::store::{IssuerOrigin, KeyState};
-
-/// The root's name among the issuers.
-const ROOT: &str = "root";
 
 impl Steward<'_> {
     /// Makes an issuer below the root: its key inside the ca token, its certificate by the root's key.

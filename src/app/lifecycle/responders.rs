@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::hierarchy::ROOT_RESPONDER_DAYS;
 use super::{LifecycleError, RESPONDER_PROFILE, Steward, now_s};
+use crate::app::issuer_key::ROOT;
 use crate::app::units;
 use crate::ca::csr::UnsignedRequest;
 use crate::ca::order::{IssueOrder, OrderOutcome};
@@ -63,7 +64,7 @@ impl Steward<'_> {
         if issuer.row.origin == IssuerOrigin::External {
             return Ok(ResponderMade::Requested(row.clone(), self.responder_request(&row, &info, &subject)?));
         }
-        let certificate = if self.ca_key(issuer_name)?.is_some() {
+        let certificate = if self.installation.agent_key(issuer_name)?.is_some() {
             self.certified_by_agent(&issuer, &row, &info, &subject)?
         } else {
             self.certified_by_root(&issuer, &row, &info, &subject)?
@@ -86,11 +87,6 @@ impl Steward<'_> {
             None if active.iter().all(|key| key.role != plain) => plain,
             None => format!("{plain}:{algorithm}"),
         })
-    }
-
-    /// The active key of an issuer in the ca token.
-    fn ca_key(&self, issuer_name: &str) -> Result<Option<KeyRow>, LifecycleError> {
-        Ok(self.installation.key_in_state(&format!("ca:{issuer_name}"), KeyState::Active)?)
     }
 
     fn responder_request(&self, row: &KeyRow, info: &KeyInfo, subject: &Subject) -> Result<Vec<u8>, LifecycleError> {
@@ -147,7 +143,7 @@ impl Steward<'_> {
         subject: &Subject,
     ) -> Result<Certificate, LifecycleError> {
         let no_key = || RegistryError::KeyNotHere { name: issuer.row.name.clone() };
-        let key = self.installation.key_in_state("root", KeyState::Active)?.ok_or_else(no_key)?;
+        let key = self.installation.key_in_state(ROOT, KeyState::Active)?.ok_or_else(no_key)?;
         let token = Token::open(&self.installation.configuration.token_settings(&key.token)?)?;
         let signer = token.find(&units::uri(&key)?)?;
         if signer.public_key().spki_der() != issuer.certificate.public_key.spki_der() {
