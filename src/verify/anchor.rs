@@ -1,12 +1,13 @@
 //! Trust anchors: a name and a key, and constraints that go with them (RFC 5280 §6.1.1 (d), RFC 5937).
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::certificate::{Certificate, CertificateError};
 use super::name::CanonicalName;
 use super::signature::{KeyError, VerificationKey};
 use crate::asn1::{DerError, Oid};
+use crate::crypto::sha256;
 
 /// How much of a certificate that an anchor is given as counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,7 @@ pub struct TrustAnchor {
     pub(super) certificate: Option<Arc<Certificate>>,
     pub(super) rule: AnchorRule,
     pub(super) constraints: AnchorConstraints,
+    fingerprint: OnceLock<[u8; 32]>,
 }
 
 impl TrustAnchor {
@@ -68,6 +70,7 @@ impl TrustAnchor {
             certificate: None,
             rule: AnchorRule::NameAndKey,
             constraints: AnchorConstraints::default(),
+            fingerprint: OnceLock::new(),
         })
     }
 
@@ -83,6 +86,7 @@ impl TrustAnchor {
             certificate: Some(certificate),
             rule,
             constraints: AnchorConstraints::default(),
+            fingerprint: OnceLock::new(),
         })
     }
 
@@ -98,7 +102,31 @@ impl TrustAnchor {
     #[must_use]
     pub fn with_constraints(mut self, constraints: AnchorConstraints) -> Self {
         self.constraints = constraints;
+        self.fingerprint = OnceLock::new();
         self
+    }
+
+    /// A digest of all that a judgement depends on: name, key, certificate, rule and constraints.
+    #[must_use]
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        self.fingerprint.get_or_init(|| {
+            let key = self.key().map(VerificationKey::spki_der).unwrap_or_default();
+            let certificate = self.certificate.as_deref().map(Certificate::der).unwrap_or_default();
+            let words = format!("{:?} {:?}", self.rule, self.constraints);
+            let mut octets = Vec::new();
+            for part in [&self.name.to_der()[..], key, certificate, words.as_bytes()] {
+                octets.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+                octets.extend_from_slice(part);
+            }
+            sha256(&octets)
+        })
+    }
+
+    /// The last second for which it is trusted, where there is one (EN 319 102-1 §5.2.6: the sunset date).
+    #[must_use]
+    pub fn trusted_until_s(&self) -> Option<i64> {
+        let of_certificate = self.whole_certificate().map(Certificate::not_after_s);
+        [self.constraints.until_s, of_certificate].into_iter().flatten().min()
     }
 
     /// The name for comparing.

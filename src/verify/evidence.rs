@@ -25,6 +25,26 @@ pub enum Origin {
     Fetched,
 }
 
+impl Origin {
+    const fn number(self) -> u8 {
+        match self {
+            Self::Embedded => 0,
+            Self::Held => 1,
+            Self::Fetched => 2,
+        }
+    }
+
+    /// As reports write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Held => "held",
+            Self::Fetched => "fetched",
+        }
+    }
+}
+
 /// Why a piece of evidence is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -161,6 +181,23 @@ impl Evidence {
     #[must_use]
     pub fn ocsp_responses(&self) -> &[HeldOcspResponse] {
         &self.ocsp_responses
+    }
+
+    /// Writes the digest of every piece, and where it came from, in the order in which they came.
+    pub(super) fn fingerprint_into(&self, octets: &mut Vec<u8>) {
+        let mut write = |kind: u8, origin: Origin, sha256: &[u8; 32]| {
+            octets.extend_from_slice(&[kind, origin.number()]);
+            octets.extend_from_slice(sha256);
+        };
+        for held in &self.certificates {
+            write(0, held.origin, held.certificate.sha256());
+        }
+        for crl in &self.crls {
+            write(1, crl.origin(), crl.sha256());
+        }
+        for response in &self.ocsp_responses {
+            write(2, response.origin(), response.sha256());
+        }
     }
 
     /// Places of the certificates with this subject.

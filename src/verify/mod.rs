@@ -26,6 +26,7 @@ mod budget;
 mod certificate;
 pub mod cms;
 mod evidence;
+mod existence;
 mod general_name;
 mod judge;
 mod judgement;
@@ -35,6 +36,7 @@ mod revocation;
 mod settings;
 pub mod signature;
 mod timestamp;
+pub mod wording;
 
 pub use anchor::{AnchorConstraints, AnchorError, AnchorRule, TrustAnchor};
 pub use budget::{BudgetExhausted, Costs, Resource};
@@ -43,6 +45,7 @@ pub use certificate::{
     KeyUsage, MAX_CERTIFICATE_OCTETS, NameConstraints, PolicyConstraints, PolicyInformation, PolicyMapping, oid,
 };
 pub use evidence::{Evidence, EvidenceError, HeldCertificate, Origin};
+pub use existence::{Proof, ProofsOfExistence, ProvenBy};
 pub use general_name::{GeneralName, NameForm};
 pub use judge::judge_certificate;
 pub use judgement::{Chain, Failure, Judgement, Link};
@@ -50,12 +53,12 @@ pub use name::CanonicalName;
 pub use path::{Fault, NameViolation, PolicyOutcome};
 pub use revocation::{
     CertificateStatus, CrlError, HeldCrl, HeldOcspResponse, NotUsed, OcspCertStatus, OcspResponseError, Revocation,
-    Source, SourceKind, WhyNotUsed,
+    Source, SourceKind, SourceSigner, WhyNotUsed,
 };
-pub use settings::{Conformance, PolicySet, RevocationMode, RevocationRule, Settings};
+pub use settings::{Conformance, ExistedBy, PolicySet, RevocationMode, RevocationRule, Settings};
 pub use timestamp::{
     ChainTime, Stamped, TimestampError, TimestampFault, TimestampFinding, TimestampJudgement, TimestampToken,
-    judge_timestamp, token_in_response,
+    TimestampVerification, judge_timestamp, token_in_response, verify_timestamp,
 };
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::anchor::TrustAnchor;
 use super::budget::Costs;
 use super::certificate::NameConstraints;
+use super::existence::ProofsOfExistence;
 use super::signature::AlgorithmPolicy;
 use crate::asn1::Oid;
 use std::sync::Arc;
@@ -43,6 +44,8 @@ pub struct RevocationRule {
     pub mode: RevocationMode,
     /// thisUpdate may be this late: the time of judging itself, or now, when the past is judged with what came later.
     pub latest_this_update_s: i64,
+    /// thisUpdate may be this early: where freshness is an age.
+    pub earliest_this_update_s: i64,
     /// nextUpdate may be this early.
     pub earliest_next_update_s: i64,
     /// For how long evidence without nextUpdate is taken to hold; `None` refuses it.
@@ -54,6 +57,7 @@ impl RevocationRule {
     pub const NOT_ASKED: Self = Self {
         mode: RevocationMode::NotAsked,
         latest_this_update_s: i64::MAX,
+        earliest_this_update_s: i64::MIN,
         earliest_next_update_s: i64::MIN,
         without_next_update_s: None,
     };
@@ -64,10 +68,20 @@ impl RevocationRule {
         Self {
             mode: RevocationMode::Required,
             latest_this_update_s: time_s,
+            earliest_this_update_s: i64::MIN,
             earliest_next_update_s: time_s,
             without_next_update_s: None,
         }
     }
+}
+
+/// A demand that evidence existed by a time.
+#[derive(Clone, Copy)]
+pub struct ExistedBy<'a> {
+    /// What is proven to have existed, since when.
+    pub proofs: &'a ProofsOfExistence,
+    /// The time.
+    pub time_s: i64,
 }
 
 /// What is asked.
@@ -75,6 +89,9 @@ impl RevocationRule {
 pub struct Settings<'a> {
     /// (b): the time that is judged for, seconds since 1970: now, or any time in the past.
     pub time_s: i64,
+    /// The time that the target itself is judged for, where it is another than that of the certificates above it: when it
+    /// signed, as a timestamp proves it, while its issuers are judged for now (EN 319 102-1 §5.5).
+    pub target_time_s: Option<i64>,
     /// (c): user-initial-policy-set.
     pub user_initial_policy_set: PolicySet,
     /// (d): the trust anchors; a path to any of them will do.
@@ -97,16 +114,25 @@ pub struct Settings<'a> {
     pub algorithms: &'a dyn AlgorithmPolicy,
     /// Revocation.
     pub revocation: RevocationRule,
+    /// Revocation data counts only if it is proven to have existed by a time; `None`: all that is held counts.
+    pub existed_by: Option<ExistedBy<'a>>,
     /// What the judgement may cost.
     pub limits: Costs,
 }
 
 impl<'a> Settings<'a> {
+    /// The time that the target itself is judged for.
+    #[must_use]
+    pub fn time_of_target_s(&self) -> i64 {
+        self.target_time_s.unwrap_or(self.time_s)
+    }
+
     /// A judgement for this time with these anchors and nothing else demanded: no policies, no purpose, no revocation.
     #[must_use]
     pub fn new(time_s: i64, anchors: Vec<Arc<TrustAnchor>>, algorithms: &'a dyn AlgorithmPolicy) -> Self {
         Self {
             time_s,
+            target_time_s: None,
             user_initial_policy_set: PolicySet::Any,
             anchors,
             inhibit_policy_mapping: false,
@@ -118,6 +144,7 @@ impl<'a> Settings<'a> {
             conformance: Conformance::Told,
             algorithms,
             revocation: RevocationRule::NOT_ASKED,
+            existed_by: None,
             limits: Costs::LIMITS,
         }
     }

@@ -37,6 +37,8 @@ pub(crate) struct Request<'a> {
     pub(crate) purpose: Option<&'a [u8]>,
     /// Whether the settings' policies are demanded.
     pub(crate) policies: bool,
+    /// The time that the last certificate is judged for.
+    pub(crate) last_time_s: i64,
 }
 
 /// How far a path came: what is told of several that fail.
@@ -77,12 +79,12 @@ pub(crate) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(crate) fn new(evidence: &'a Evidence, settings: &'a Settings<'a>) -> Self {
+    pub(crate) fn new(evidence: &'a Evidence, settings: &'a Settings<'a>, memory: SignatureMemory) -> Self {
         Self {
             evidence,
             settings,
             budget: Budget::new(settings.limits),
-            memory: SignatureMemory::default(),
+            memory,
             candidates: HashMap::new(),
             statuses: HashMap::new(),
             in_progress: Vec::new(),
@@ -237,7 +239,7 @@ impl<'a> Judge<'a> {
         let inputs = Inputs {
             settings: self.settings,
             purpose: request.purpose,
-            last_time_s: self.settings.time_s,
+            last_time_s: request.last_time_s,
             policies: request.policies,
         };
         let valid = match validate(anchor, &certificates, &inputs, &mut self.memory, &mut self.budget)? {
@@ -256,7 +258,7 @@ impl<'a> Judge<'a> {
             }
         };
         let statuses = self.statuses_of(anchor, &path, &valid)?;
-        match failing(&statuses, self.settings) {
+        match failing(&statuses, self.settings, request.last_time_s) {
             None => Ok(Some(chain(anchor, &path, Some(valid), statuses))),
             Some(at) => {
                 let certificate = Arc::clone(path[at].certificate);
@@ -294,20 +296,24 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Whether a status lets a path hold.
-pub(crate) fn is_acceptable(status: &CertificateStatus, settings: &Settings<'_>) -> bool {
+/// Whether a status lets a path hold, of a certificate that is judged for this time.
+pub(crate) fn is_acceptable(status: &CertificateStatus, settings: &Settings<'_>, time_s: i64) -> bool {
     match status {
         CertificateStatus::NotAsked | CertificateStatus::Good(_) | CertificateStatus::NoCheck => true,
-        CertificateStatus::Revoked(revocation) => !revocation.holds_at(settings.time_s),
+        CertificateStatus::Revoked(revocation) => !revocation.holds_at(time_s),
         CertificateStatus::Unknown(_) => settings.revocation.mode != RevocationMode::Required,
     }
 }
 
 /// The certificate for whose status a path fails: a revoked one, else one that is not known.
-fn failing(statuses: &[CertificateStatus], settings: &Settings<'_>) -> Option<usize> {
-    let fails = |status: &CertificateStatus| !is_acceptable(status, settings);
-    let revoked = |status: &CertificateStatus| fails(status) && matches!(status, CertificateStatus::Revoked(_));
-    statuses.iter().position(revoked).or_else(|| statuses.iter().position(fails))
+fn failing(statuses: &[CertificateStatus], settings: &Settings<'_>, last_time_s: i64) -> Option<usize> {
+    let fails = |(at, status): &(usize, &CertificateStatus)| {
+        let time_s = if at + 1 == statuses.len() { last_time_s } else { settings.time_s };
+        !is_acceptable(status, settings, time_s)
+    };
+    let revoked = |one: &(usize, &CertificateStatus)| fails(one) && matches!(one.1, CertificateStatus::Revoked(_));
+    let first = statuses.iter().enumerate().find(revoked).or_else(|| statuses.iter().enumerate().find(fails));
+    first.map(|(at, _)| at)
 }
 
 /// RFC 4158 §5.2: the same name and key twice make a path longer and no better.

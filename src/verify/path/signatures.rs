@@ -1,6 +1,7 @@
 //! Signatures that were verified in a judgement, so that no pair of message and key is verified twice.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::super::budget::{Budget, BudgetExhausted, Resource};
 use super::super::certificate::Certificate;
@@ -12,9 +13,16 @@ use super::fault::Fault;
 #[derive(Default)]
 pub(crate) struct SignatureMemory {
     verified: HashMap<(usize, [u8; 32]), Result<(), SignatureError>>,
+    /// Certificates that are not in the evidence: no other may come to lie where they do.
+    kept: HashMap<usize, Arc<Certificate>>,
 }
 
 impl SignatureMemory {
+    /// Keeps a judged certificate for as long as what is remembered of it.
+    pub(crate) fn keep(&mut self, certificate: &Arc<Certificate>) {
+        self.kept.insert(std::ptr::from_ref::<Certificate>(certificate).addr(), Arc::clone(certificate));
+    }
+
     /// Verifies a certificate under the key above it (§6.1.3 (a)(1)).
     pub(crate) fn verify(
         &mut self,

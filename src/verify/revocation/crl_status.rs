@@ -11,11 +11,11 @@ use super::super::certificate::Certificate;
 use super::super::judgement::Failure;
 use super::super::name::CanonicalName;
 use super::super::path::{Judge, PathCertificate, Request, WorkingKey};
-use super::super::settings::{Conformance, RevocationRule};
+use super::super::settings::{Conformance, Settings};
 use super::super::signature::{SignatureAlgorithm, SignatureError, VerificationKey};
 use super::held_crl::canonical_points;
 use super::ocsp_status::by_ocsp;
-use super::{CertificateStatus, HeldCrl, NotUsed, Revocation, Source, SourceKind, WhyNotUsed, minimal};
+use super::{CertificateStatus, HeldCrl, NotUsed, Revocation, Source, SourceKind, SourceSigner, WhyNotUsed, minimal};
 
 /// id-ce-cRLNumber.
 const CRL_NUMBER: &[u8] = &[0x55, 0x1d, 20];
@@ -52,14 +52,25 @@ fn address(certificate: &Certificate) -> usize {
     std::ptr::from_ref(certificate).addr()
 }
 
-/// Whether evidence is current by the rule.
+/// Whether evidence is current by the rule, and proven to have existed where that is asked.
 pub(super) fn check_window(
-    rule: &RevocationRule,
+    settings: &Settings<'_>,
+    sha256: &[u8; 32],
     this_update_s: i64,
     next_update_s: Option<i64>,
 ) -> Result<(), WhyNotUsed> {
+    let rule = &settings.revocation;
+    if settings.existed_by.is_some_and(|demand| demand.proofs.earliest_s(sha256) > demand.time_s) {
+        return Err(WhyNotUsed::NoProofOfExistence);
+    }
     if this_update_s > rule.latest_this_update_s {
         return Err(WhyNotUsed::NotYetCurrent);
+    }
+    if this_update_s < rule.earliest_this_update_s {
+        return Err(WhyNotUsed::Stale);
+    }
+    if rule.earliest_next_update_s == i64::MIN {
+        return Ok(());
     }
     let next_update_s = match (next_update_s, rule.without_next_update_s) {
         (Some(next_update_s), _) => next_update_s,
@@ -222,7 +233,7 @@ fn usable(
 fn check_usable(judge: &Judge<'_>, crl: &HeldCrl) -> Result<(), WhyNotUsed> {
     let header = &crl.crl().header;
     let next_update_s = header.next_update.map(|time| time.seconds);
-    check_window(&judge.settings.revocation, header.this_update.seconds, next_update_s)?;
+    check_window(judge.settings, crl.sha256(), header.this_update.seconds, next_update_s)?;
     if !crl.obstacles().is_empty() {
         return Err(WhyNotUsed::Obstacle);
     }
@@ -245,15 +256,17 @@ fn ask<'a>(
     found: &mut Found,
 ) -> Result<Result<Option<Revocation>, WhyNotUsed>, BudgetExhausted> {
     // (f), (g)
-    if let Err(why) = check_signer(judge, crl, subject, points)? {
-        return Ok(Err(why));
-    }
+    let signer = match check_signer(judge, crl, subject, points)? {
+        Ok(signer) => signer,
+        Err(why) => return Ok(Err(why)),
+    };
     // (c), (h)
     let delta = newest_delta(judge, crl, subject, points)?;
     let (issuer, serial) = (subject.certificate.issuer_name(), minimal(subject.certificate.serial()));
-    let source = source_of(crl, SourceKind::Crl);
+    let source = source_of(crl, SourceKind::Crl, signer);
+    let delta = delta.map(|(delta, signer)| (delta, source_of(delta, SourceKind::DeltaCrl, signer)));
     // (i), (j)
-    let in_delta = delta.and_then(|delta| Some((delta.find(issuer, serial)?, source_of(delta, SourceKind::DeltaCrl))));
+    let in_delta = delta.as_ref().and_then(|(delta, source)| Some((delta.find(issuer, serial)?, source.clone())));
     let entry = match in_delta {
         Some((entry, _)) if entry.reason() == Ok(Some(ReasonCode::RemoveFromCrl)) => None,
         Some(listed) => Some(listed),
@@ -265,11 +278,11 @@ fn ask<'a>(
     // (l)
     found.reasons = found.reasons.union(reasons);
     found.sources.push(source);
-    found.sources.extend(delta.map(|delta| source_of(delta, SourceKind::DeltaCrl)));
+    found.sources.extend(delta.map(|(_, source)| source));
     Ok(Ok(None))
 }
 
-fn source_of(crl: &HeldCrl, kind: SourceKind) -> Source {
+fn source_of(crl: &HeldCrl, kind: SourceKind, signer: SourceSigner) -> Source {
     let header = &crl.crl().header;
     Source {
         kind,
@@ -277,6 +290,7 @@ fn source_of(crl: &HeldCrl, kind: SourceKind) -> Source {
         sha256: *crl.sha256(),
         this_update_s: header.this_update.seconds,
         next_update_s: header.next_update.map(|time| time.seconds),
+        signer,
     }
 }
 
@@ -296,7 +310,7 @@ fn newest_delta<'a>(
     base: &'a HeldCrl,
     subject: &Subject<'a, '_>,
     points: &[DistributionPoint],
-) -> Result<Option<&'a HeldCrl>, BudgetExhausted> {
+) -> Result<Option<(&'a HeldCrl, SourceSigner)>, BudgetExhausted> {
     let evidence = judge.evidence;
     let mut deltas: Vec<&'a HeldCrl> = evidence
         .crls_of(base.issuer_name())
@@ -304,8 +318,8 @@ fn newest_delta<'a>(
         .collect();
     deltas.sort_by_key(|delta| std::cmp::Reverse(delta.crl().header.this_update.seconds));
     for delta in deltas {
-        if check_signer(judge, delta, subject, points)?.is_ok() {
-            return Ok(Some(delta));
+        if let Ok(signer) = check_signer(judge, delta, subject, points)? {
+            return Ok(Some((delta, signer)));
         }
     }
     Ok(None)
@@ -325,16 +339,25 @@ fn check_signer<'a>(
     crl: &'a HeldCrl,
     subject: &Subject<'a, '_>,
     points: &[DistributionPoint],
-) -> Result<Result<(), WhyNotUsed>, BudgetExhausted> {
+) -> Result<Result<SourceSigner, WhyNotUsed>, BudgetExhausted> {
     let algorithm = match SignatureAlgorithm::from_identifier_der(&crl.crl().header.signature_algorithm) {
         Ok(algorithm) => algorithm,
         Err(error) => return Ok(Err(WhyNotUsed::Algorithm(error))),
     };
+    let signed_by = |certificate: Option<&Arc<Certificate>>, key: &VerificationKey| SourceSigner {
+        certificate: certificate.map(Arc::clone),
+        algorithm,
+        key: key.algorithm(),
+    };
     let mut why = WhyNotUsed::NoSigner;
     // The key that signed the certificate itself.
     if crl.issuer_name() == subject.certificate.issuer_name() {
-        match verify(judge, crl, subject.issuer_key.key(), algorithm)? {
-            Ok(()) if may_sign_crls(subject.issuer()) => return Ok(Ok(())),
+        let key = subject.issuer_key.key();
+        match verify(judge, crl, key, algorithm)? {
+            Ok(()) if may_sign_crls(subject.issuer()) => {
+                let issuer = subject.above.last().map(|above| above.certificate).or(subject.anchor.certificate());
+                return Ok(Ok(signed_by(issuer, key)));
+            }
             Ok(()) => why = WhyNotUsed::SignerNotAllowed,
             Err(not) => why = not,
         }
@@ -345,7 +368,9 @@ fn check_signer<'a>(
         && let Some(key) = subject.anchor.key()
     {
         match verify(judge, crl, key, algorithm)? {
-            Ok(()) if may_sign_crls(subject.anchor.whole_certificate()) => return Ok(Ok(())),
+            Ok(()) if may_sign_crls(subject.anchor.whole_certificate()) => {
+                return Ok(Ok(signed_by(subject.anchor.certificate(), key)));
+            }
             Ok(()) => why = WhyNotUsed::SignerNotAllowed,
             Err(not) => why = not,
         }
@@ -374,7 +399,7 @@ fn check_signer<'a>(
             continue;
         }
         match check_trust(judge, PathCertificate { certificate: signer, origin: Some(held.origin) }, subject, points)? {
-            Ok(()) => return Ok(Ok(())),
+            Ok(()) => return Ok(Ok(signed_by(Some(signer), key))),
             Err(not) => why = not,
         }
     }
@@ -417,7 +442,8 @@ fn check_trust<'a>(
         let is_named = named.filter_map(|name| CanonicalName::from_der(name).ok()).any(|name| name == *own);
         return Ok(if is_named { Ok(()) } else { Err(WhyNotUsed::Circular) });
     }
-    let request = Request { anchors: vec![subject.anchor], purpose: None, policies: false };
+    let last_time_s = judge.settings.time_s;
+    let request = Request { anchors: vec![subject.anchor], purpose: None, policies: false, last_time_s };
     Ok(judge.search(signer, &request)?.map(|_| ()).map_err(|furthest| match furthest.failure {
         Failure::Revoked { .. } => WhyNotUsed::SignerRevoked,
         _ => WhyNotUsed::SignerNotTrusted,

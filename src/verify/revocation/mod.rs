@@ -11,7 +11,7 @@ mod status;
 
 pub use held_crl::{CrlError, HeldCrl};
 pub use ocsp_response::{HeldOcspResponse, OcspCertStatus, OcspResponseError};
-pub use status::{CertificateStatus, NotUsed, Revocation, Source, SourceKind, WhyNotUsed};
+pub use status::{CertificateStatus, NotUsed, Revocation, Source, SourceKind, SourceSigner, WhyNotUsed};
 
 pub(super) use crl_status::{Subject, status_of};
 

@@ -12,7 +12,8 @@ use super::super::signature::{SignatureAlgorithm, VerificationKey};
 use super::crl_status::{Subject, check_window, status_of};
 use super::ocsp_response::{ResponderId, Single};
 use super::{
-    CertificateStatus, HeldOcspResponse, NotUsed, OcspCertStatus, Revocation, Source, SourceKind, WhyNotUsed, minimal,
+    CertificateStatus, HeldOcspResponse, NotUsed, OcspCertStatus, Revocation, Source, SourceKind, SourceSigner,
+    WhyNotUsed, minimal,
 };
 use crate::crypto::DigestAlgorithm;
 
@@ -42,25 +43,26 @@ pub(super) fn by_ocsp<'a>(
             Ok(()) => check_signer(judge, response, subject)?,
             Err(why) => Err(why),
         };
-        let source = || Source {
+        let source = |signer| Source {
             kind: SourceKind::OcspResponse,
             origin: response.origin(),
             sha256: *response.sha256(),
             this_update_s: single.this_update_s,
             next_update_s: single.next_update_s,
+            signer,
         };
         let why = match (usable, single.status) {
-            (Ok(()), OcspCertStatus::Good) => return Ok(Some(CertificateStatus::Good(vec![source()]))),
-            (Ok(()), OcspCertStatus::Revoked { revocation_time_s, reason_number }) => {
+            (Ok(signer), OcspCertStatus::Good) => return Ok(Some(CertificateStatus::Good(vec![source(signer)]))),
+            (Ok(signer), OcspCertStatus::Revoked { revocation_time_s, reason_number }) => {
                 return Ok(Some(CertificateStatus::Revoked(Revocation {
                     revocation_date_s: revocation_time_s,
                     reason: reason_number.and_then(|number| ReasonCode::try_from(number).ok()),
                     reason_number,
                     invalidity_date_s: None,
-                    source: source(),
+                    source: source(signer),
                 })));
             }
-            (Ok(()), OcspCertStatus::Unknown) => WhyNotUsed::UnknownToResponder,
+            (Ok(_), OcspCertStatus::Unknown) => WhyNotUsed::UnknownToResponder,
             (Err(why), _) => why,
         };
         not_used.push(NotUsed { kind: SourceKind::OcspResponse, sha256: *response.sha256(), why });
@@ -90,7 +92,7 @@ fn check_answer(
     single: &Single,
     certificate: &Certificate,
 ) -> Result<(), WhyNotUsed> {
-    check_window(&judge.settings.revocation, single.this_update_s, single.next_update_s)?;
+    check_window(judge.settings, response.sha256(), single.this_update_s, single.next_update_s)?;
     if response.unknown_critical || single.unknown_critical {
         return Err(WhyNotUsed::Obstacle);
     }
@@ -108,7 +110,7 @@ fn check_signer<'a>(
     judge: &mut Judge<'a>,
     response: &'a HeldOcspResponse,
     subject: &Subject<'a, '_>,
-) -> Result<Result<(), WhyNotUsed>, BudgetExhausted> {
+) -> Result<Result<SourceSigner, WhyNotUsed>, BudgetExhausted> {
     let algorithm = match SignatureAlgorithm::from_identifier_der(response.signature_algorithm_der()) {
         Ok(algorithm) => algorithm,
         Err(error) => return Ok(Err(WhyNotUsed::Algorithm(error))),
@@ -129,9 +131,18 @@ fn check_signer<'a>(
         let verified = judge.memory.verify_octets(name, key, algorithm, tbs, signature, &mut judge.budget)?;
         Ok(verified.map_err(WhyNotUsed::Signature))
     };
+    let signed_by = |certificate: Option<&Arc<Certificate>>, key: &VerificationKey| SourceSigner {
+        certificate: certificate.map(Arc::clone),
+        algorithm,
+        key: key.algorithm(),
+    };
     if is_named(issuer_name, subject.issuer_key.key().bits()) {
-        match verify(judge, subject.issuer_key.key())? {
-            Ok(()) => return Ok(Ok(())),
+        let key = subject.issuer_key.key();
+        match verify(judge, key)? {
+            Ok(()) => {
+                let issuer = subject.above.last().map(|above| above.certificate).or(subject.anchor.certificate());
+                return Ok(Ok(signed_by(issuer, key)));
+            }
             Err(not) => why = not,
         }
     }
@@ -156,11 +167,22 @@ fn check_signer<'a>(
             }
         }
         match check_delegate(judge, response, delegate, subject)? {
-            Ok(()) => return Ok(Ok(())),
+            Ok(()) => return Ok(Ok(signed_by(Some(delegate), key))),
             Err(not) => why = not,
         }
     }
     Ok(Err(why))
+}
+
+/// The time that a responder's certificate is judged for.
+fn time_of_delegate_s(judge: &Judge<'_>, response: &HeldOcspResponse) -> i64 {
+    let settings = judge.settings;
+    if settings.target_time_s.is_some() || settings.existed_by.is_some() {
+        // What is judged happened in the past: responders' certificates live for weeks, and who answered then has ended since.
+        return response.produced_at_s;
+    }
+    // An answer that came after the time judged for is signed by a responder of its own time.
+    settings.time_s.max(response.produced_at_s)
 }
 
 /// "This certificate MUST be issued directly by the CA that is identified in the request", with id-kp-OCSPSigning, under the
@@ -185,8 +207,7 @@ fn check_delegate<'a>(
     let inputs = Inputs {
         settings: judge.settings,
         purpose: Some(oid::OCSP_SIGNING),
-        // An answer that came after the time judged for is signed by a responder of its own time.
-        last_time_s: judge.settings.time_s.max(response.produced_at_s),
+        last_time_s: time_of_delegate_s(judge, response),
         policies: false,
     };
     let valid = match validate(subject.anchor, &path, &inputs, &mut judge.memory, &mut judge.budget)? {
@@ -201,7 +222,7 @@ fn check_delegate<'a>(
     let own = Subject { certificate: delegate, issuer_key, anchor: subject.anchor, above: subject.above };
     let status = status_of(judge, &own)?;
     Ok(match status {
-        status if is_acceptable(&status, judge.settings) => Ok(()),
+        status if is_acceptable(&status, judge.settings, judge.settings.time_s) => Ok(()),
         CertificateStatus::Revoked(_) => Err(WhyNotUsed::SignerRevoked),
         _ => Err(WhyNotUsed::SignerNotTrusted),
     })

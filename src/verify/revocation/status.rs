@@ -1,10 +1,13 @@
 //! What is known of a certificate's revocation, and from what.
 
+use std::sync::Arc;
+
 use crl::ReasonCode;
 use crl::scope::OutOfScope;
 
+use super::super::certificate::Certificate;
 use super::super::evidence::Origin;
-use super::super::signature::{AlgorithmError, SignatureError};
+use super::super::signature::{AlgorithmError, KeyAlgorithm, SignatureAlgorithm, SignatureError};
 
 /// The kind of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,6 +18,17 @@ pub enum SourceKind {
     DeltaCrl,
     /// An OCSP response.
     OcspResponse,
+}
+
+/// Who signed a piece of evidence, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceSigner {
+    /// Its certificate; `None` where the anchor signed.
+    pub certificate: Option<Arc<Certificate>>,
+    /// The signature's algorithm.
+    pub algorithm: SignatureAlgorithm,
+    /// The key's.
+    pub key: KeyAlgorithm,
 }
 
 /// A piece of evidence that a status rests on.
@@ -30,6 +44,8 @@ pub struct Source {
     pub this_update_s: i64,
     /// nextUpdate.
     pub next_update_s: Option<i64>,
+    /// Who signed it.
+    pub signer: SourceSigner,
 }
 
 /// A revocation.
@@ -65,6 +81,8 @@ pub enum WhyNotUsed {
     Stale,
     /// It has no nextUpdate, and that is not accepted.
     NoNextUpdate,
+    /// Nothing proves that it existed by the time that is asked for.
+    NoProofOfExistence,
     /// It does not speak for the certificate (RFC 5280 §6.3.3 (b)).
     OutOfScope(OutOfScope),
     /// Critical extensions, or entries, that can't be understood (RFC 5280 §5.2, §5.3).

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::budget::Costs;
 use super::super::certificate::{Certificate, oid as extension_oid};
 use super::super::cms::{CmsFinding, Content, SignerFault, oid};
 use super::super::evidence::{Evidence, Origin};
@@ -153,28 +154,17 @@ fn judge(
     settings: &Settings<'_>,
     judgement: &mut TimestampJudgement,
 ) -> Result<(), TimestampFault> {
-    compare(token, stamped)?;
-    let verified = token.signed_data.verify(Content::Attached, evidence, settings.limits).into_iter().next();
-    let Some(verified) = verified else {
+    let verification = verify_timestamp(token, stamped, evidence, settings.limits);
+    judgement.findings = verification.findings;
+    judgement.algorithm = verification.algorithm;
+    judgement.origin = verification.origin;
+    judgement.certificate = verification.certificate;
+    if let Some(fault) = verification.fault {
+        return Err(fault);
+    }
+    let (Some(certificate), Some(signature)) = (&judgement.certificate, judgement.algorithm) else {
         return Err(TimestampFault::Signer(SignerFault::NoSigningCertificate));
     };
-    judgement.findings.extend(verified.findings.iter().copied().map(TimestampFinding::Cms));
-    judgement.algorithm = verified.algorithm;
-    judgement.origin = verified.origin;
-    judgement.certificate.clone_from(&verified.certificate);
-    if let Some(fault) = verified.fault {
-        return Err(TimestampFault::Signer(fault));
-    }
-    if verified.findings.contains(&CmsFinding::NoSigningCertificateAttribute) {
-        return Err(TimestampFault::NoSigningCertificateAttribute);
-    }
-    let (Some(certificate), Some(signature)) = (&verified.certificate, verified.algorithm) else {
-        return Err(TimestampFault::Signer(SignerFault::NoSigningCertificate));
-    };
-    purpose(certificate, &mut judgement.findings)?;
-    if token.tst_info.tsa.is_some_and(|tsa| !names(certificate, tsa)) {
-        judgement.findings.push(TimestampFinding::TsaNameDiffers);
-    }
     let key = certificate.key().map_err(|error| TimestampFault::Signer(SignerFault::Key(error)))?.algorithm();
     if !settings.algorithms.permits(signature, key) {
         return Err(TimestampFault::AlgorithmNotPermitted { signature, key });
@@ -186,6 +176,68 @@ fn judge(
     let settings = Settings { time_s, purpose: Some(oid::TIME_STAMPING), ..settings.clone() };
     let chain = judgement.chain.insert(judge_certificate(certificate, evidence, &settings));
     if chain.is_good() { Ok(()) } else { Err(TimestampFault::Certificate) }
+}
+
+/// What is found out about a token, its signer's chain aside.
+#[derive(Clone, Debug)]
+pub struct TimestampVerification {
+    /// `None`: it is over what it should be, and the signature holds under the key of a certificate for timestamping.
+    pub fault: Option<TimestampFault>,
+    /// What is against a standard all the same.
+    pub findings: Vec<TimestampFinding>,
+    /// The signer's certificate, if one was found.
+    pub certificate: Option<Arc<Certificate>>,
+    /// Where it came from.
+    pub origin: Option<Origin>,
+    /// How the token is signed, if that is known here.
+    pub algorithm: Option<SignatureAlgorithm>,
+}
+
+/// Verifies a token: what it is over, its signature, and that the signer's certificate is for timestamping. Whether that
+/// certificate may be believed is another question. `limits.signatures` bounds the work.
+#[must_use]
+pub fn verify_timestamp(
+    token: &TimestampToken<'_>,
+    stamped: Stamped<'_>,
+    evidence: &Evidence,
+    limits: Costs,
+) -> TimestampVerification {
+    let mut verification =
+        TimestampVerification { fault: None, findings: Vec::new(), certificate: None, origin: None, algorithm: None };
+    verification.fault = verify(token, stamped, evidence, limits, &mut verification).err();
+    verification
+}
+
+fn verify(
+    token: &TimestampToken<'_>,
+    stamped: Stamped<'_>,
+    evidence: &Evidence,
+    limits: Costs,
+    verification: &mut TimestampVerification,
+) -> Result<(), TimestampFault> {
+    compare(token, stamped)?;
+    let verified = token.signed_data.verify(Content::Attached, evidence, limits).into_iter().next();
+    let Some(verified) = verified else {
+        return Err(TimestampFault::Signer(SignerFault::NoSigningCertificate));
+    };
+    verification.findings.extend(verified.findings.iter().copied().map(TimestampFinding::Cms));
+    verification.algorithm = verified.algorithm;
+    verification.origin = verified.origin;
+    verification.certificate.clone_from(&verified.certificate);
+    if let Some(fault) = verified.fault {
+        return Err(TimestampFault::Signer(fault));
+    }
+    if verified.findings.contains(&CmsFinding::NoSigningCertificateAttribute) {
+        return Err(TimestampFault::NoSigningCertificateAttribute);
+    }
+    let Some(certificate) = &verified.certificate else {
+        return Err(TimestampFault::Signer(SignerFault::NoSigningCertificate));
+    };
+    purpose(certificate, &mut verification.findings)?;
+    if token.tst_info.tsa.is_some_and(|tsa| !names(certificate, tsa)) {
+        verification.findings.push(TimestampFinding::TsaNameDiffers);
+    }
+    Ok(())
 }
 
 fn compare(token: &TimestampToken<'_>, stamped: Stamped<'_>) -> Result<(), TimestampFault> {

@@ -7,5 +7,8 @@
 mod judge;
 mod token;
 
-pub use judge::{ChainTime, Stamped, TimestampFault, TimestampFinding, TimestampJudgement, judge_timestamp};
+pub use judge::{
+    ChainTime, Stamped, TimestampFault, TimestampFinding, TimestampJudgement, TimestampVerification, judge_timestamp,
+    verify_timestamp,
+};
 pub use token::{TimestampError, TimestampToken, token_in_response};
