@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::certificate::{Certificate, CertificateError};
+use super::cms::CmsError;
 use super::name::CanonicalName;
 use super::revocation::{CrlError, HeldCrl, HeldOcspResponse, OcspResponseError};
 
@@ -58,6 +59,9 @@ pub enum EvidenceError {
     /// Not an OCSP response.
     #[error(transparent)]
     OcspResponse(#[from] OcspResponseError),
+    /// Not a timestamp token or counter-signature, which would carry evidence of its own.
+    #[error(transparent)]
+    Cms(#[from] CmsError),
     /// There is too much of it.
     #[error("more than {limit} {what}")]
     TooMany {

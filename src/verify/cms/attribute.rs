@@ -193,19 +193,21 @@ impl<'a> UnsignedAttribute<'a> {
     /// Each value of these attributes, in their order.
     #[must_use]
     pub fn of(attributes: &Attributes<'a>) -> Vec<Self> {
-        let values = |attribute: &Attribute<'a>| -> Vec<Self> {
-            let kind = |value: &Tlv<'a>| match attribute.oid {
-                oid::COUNTER_SIGNATURE => Self::CounterSignature(value.whole),
-                oid::SIGNATURE_TIMESTAMP => Self::SignatureTimestamp(value.whole),
-                oid::ARCHIVE_TIMESTAMP_V2 => Self::ArchiveTimestampV2(value.whole),
-                oid::ARCHIVE_TIMESTAMP_V3 => Self::ArchiveTimestampV3(value.whole),
-                oid::CERTIFICATE_VALUES => Self::CertificateValues(value.whole),
-                oid::REVOCATION_VALUES => Self::RevocationValues(value.whole),
-                oid => Self::Other { oid, value: value.whole },
-            };
-            attribute.values.iter().map(kind).collect()
+        attributes.list().iter().flat_map(Self::of_one).collect()
+    }
+
+    /// Each value of one attribute.
+    pub(super) fn of_one(attribute: &Attribute<'a>) -> Vec<Self> {
+        let kind = |value: &Tlv<'a>| match attribute.oid {
+            oid::COUNTER_SIGNATURE => Self::CounterSignature(value.whole),
+            oid::SIGNATURE_TIMESTAMP => Self::SignatureTimestamp(value.whole),
+            oid::ARCHIVE_TIMESTAMP_V2 => Self::ArchiveTimestampV2(value.whole),
+            oid::ARCHIVE_TIMESTAMP_V3 => Self::ArchiveTimestampV3(value.whole),
+            oid::CERTIFICATE_VALUES => Self::CertificateValues(value.whole),
+            oid::REVOCATION_VALUES => Self::RevocationValues(value.whole),
+            oid => Self::Other { oid, value: value.whole },
         };
-        attributes.list().iter().flat_map(values).collect()
+        attribute.values.iter().map(kind).collect()
     }
 }
 

@@ -1,13 +1,20 @@
-//! The certificates, CRLs and OCSP responses that a message carries, as evidence for judging it.
+//! The certificates, CRLs and OCSP responses that a message carries, as evidence for judging it: its own, those in its
+//! unsigned attributes, and those of the timestamps and counter-signatures there.
 
 use super::super::evidence::{Evidence, EvidenceError, Origin};
 use super::attribute::UnsignedAttribute;
+use super::fault::CmsError;
 use super::oid;
 use super::signed_data::SignedData;
-use crate::asn1::{DerError, Reader, writer};
+use super::signer_info::SignerInfo;
+use crate::asn1::{Reader, writer};
 
-/// Pieces in the unsigned attributes of all signers that are taken: as many as of certificates and CRLs elsewhere.
-const MAX_VALUES: usize = 1024;
+/// Pieces that are taken from the attributes of all signers: an archive of thirty years has a timestamp a year, each with a
+/// dozen certificates, CRLs and OCSP responses.
+const MAX_PIECES: usize = 4096;
+/// Tokens and counter-signatures within each other that are looked into: an archive timestamp's own archive timestamp, and
+/// one on that.
+const MAX_DEPTH: usize = 3;
 
 /// What a piece is, or should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +25,12 @@ pub enum EmbeddedKind {
     Crl,
     /// An OCSP response.
     OcspResponse,
-    /// CertificateValues or RevocationValues that can't be read.
+    /// CertificateValues or RevocationValues that can't be read, or attributes with too much in them.
     Values,
+    /// A timestamp token: evidence by what it carries.
+    Timestamp,
+    /// A counter-signature, likewise.
+    CounterSignature,
 }
 
 /// A piece that is not taken: judged without it.
@@ -34,31 +45,15 @@ pub struct NotTaken {
 impl SignedData<'_> {
     /// Adds what the message carries to the evidence, and tells what is not taken: a broken piece is as good as none.
     pub fn add_to(&self, evidence: &mut Evidence) -> Vec<NotTaken> {
-        let mut pieces: Vec<(EmbeddedKind, &[u8])> = Vec::new();
-        pieces.extend(self.certificates.iter().map(|der| (EmbeddedKind::Certificate, *der)));
-        pieces.extend(self.crls.iter().map(|der| (EmbeddedKind::Crl, *der)));
-        let responses = self.other_revocations.iter().filter(|other| other.format == oid::OCSP_RESPONSE);
-        pieces.extend(responses.map(|other| (EmbeddedKind::OcspResponse, other.value)));
-        let mut not_taken = Vec::new();
-        let limit = pieces.len() + MAX_VALUES;
-        for attribute in self.signers.iter().flat_map(|signer| signer.unsigned()) {
-            let read = match attribute {
-                UnsignedAttribute::CertificateValues(value) => Reader::only(value, writer::SEQUENCE)
-                    .and_then(|list| take(list, EmbeddedKind::Certificate, &mut pieces)),
-                UnsignedAttribute::RevocationValues(value) => revocation_values(value, &mut pieces),
-                _ => Ok(()),
-            };
-            if let Err(error) = read {
-                let error = EvidenceError::Certificate(error.into());
-                not_taken.push(NotTaken { kind: EmbeddedKind::Values, error });
-            }
-            pieces.truncate(limit);
-        }
-        for (kind, der) in pieces {
+        let mut pieces = Pieces::default();
+        pieces.message(self, 0);
+        let mut not_taken = pieces.not_taken;
+        for (kind, der) in pieces.list {
             let added = match kind {
+                EmbeddedKind::Certificate => evidence.add_certificate_der(der, Origin::Embedded),
                 EmbeddedKind::Crl => evidence.add_crl_der(der, Origin::Embedded),
                 EmbeddedKind::OcspResponse => evidence.add_ocsp_response_der(der, Origin::Embedded),
-                EmbeddedKind::Certificate | EmbeddedKind::Values => evidence.add_certificate_der(der, Origin::Embedded),
+                EmbeddedKind::Values | EmbeddedKind::Timestamp | EmbeddedKind::CounterSignature => Ok(()),
             };
             if let Err(error) = added {
                 not_taken.push(NotTaken { kind, error });
@@ -68,26 +63,121 @@ impl SignedData<'_> {
     }
 }
 
-/// RevocationValues (RFC 5126 §6.3.4): CRLs and BasicOCSPResponses.
-fn revocation_values<'a>(value: &'a [u8], pieces: &mut Vec<(EmbeddedKind, &'a [u8])>) -> Result<(), DerError> {
-    let mut fields = Reader::only(value, writer::SEQUENCE)?;
-    for (number, kind) in [(0, EmbeddedKind::Crl), (1, EmbeddedKind::OcspResponse)] {
-        if let Some(explicit) = fields.optional(writer::context(number))? {
-            take(Reader::only(explicit.content, writer::SEQUENCE)?, kind, pieces)?;
-        }
-    }
-    // otherRevVals: of no kind that is known here.
-    fields.optional(writer::context(2))?;
-    fields.finish()
+/// What messages and attributes carry, in the order in which it stands.
+#[derive(Default)]
+pub(super) struct Pieces<'a> {
+    pub(super) list: Vec<(EmbeddedKind, &'a [u8])>,
+    pub(super) not_taken: Vec<NotTaken>,
+    /// How many of the list are from attributes.
+    counted: usize,
 }
 
-fn take<'a>(
-    mut list: Reader<'a>,
-    kind: EmbeddedKind,
-    pieces: &mut Vec<(EmbeddedKind, &'a [u8])>,
-) -> Result<(), DerError> {
-    while !list.is_finished() {
-        pieces.push((kind, list.expect(writer::SEQUENCE)?.whole));
+impl<'a> Pieces<'a> {
+    /// A message's own, which [`SignedData::from_der`] has bounded, and its attributes'.
+    fn message(&mut self, data: &SignedData<'a>, depth: usize) {
+        let own = data.certificates.iter().map(|der| (EmbeddedKind::Certificate, *der));
+        let own = own.chain(data.crls.iter().map(|der| (EmbeddedKind::Crl, *der)));
+        let responses = data.other_revocations.iter().filter(|other| other.format == oid::OCSP_RESPONSE);
+        let own = own.chain(responses.map(|other| (EmbeddedKind::OcspResponse, other.value)));
+        if depth == 0 {
+            self.list.extend(own);
+        } else {
+            own.for_each(|(kind, der)| self.push(kind, der));
+        }
+        for signer in &data.signers {
+            self.signer(signer, depth);
+        }
     }
-    Ok(())
+
+    fn signer(&mut self, signer: &SignerInfo<'a>, depth: usize) {
+        let signed = signer.signed_attributes.iter().flat_map(|set| set.values(oid::CONTENT_TIMESTAMP));
+        signed.for_each(|token| self.token(token.whole, depth));
+        signer.unsigned().into_iter().for_each(|attribute| self.attribute(attribute, depth));
+    }
+
+    /// One value of an unsigned attribute, and what is in it.
+    pub(super) fn attribute(&mut self, attribute: UnsignedAttribute<'a>, depth: usize) {
+        let read = match attribute {
+            UnsignedAttribute::CertificateValues(value) => Reader::only(value, writer::SEQUENCE)
+                .map_err(CmsError::from)
+                .and_then(|list| self.take(list, EmbeddedKind::Certificate)),
+            UnsignedAttribute::RevocationValues(value) => self.revocation_values(value),
+            UnsignedAttribute::SignatureTimestamp(token)
+            | UnsignedAttribute::ArchiveTimestampV2(token)
+            | UnsignedAttribute::ArchiveTimestampV3(token) => {
+                self.token(token, depth);
+                Ok(())
+            }
+            UnsignedAttribute::CounterSignature(value) => {
+                self.counter_signature(value, depth);
+                Ok(())
+            }
+            UnsignedAttribute::Other { .. } => Ok(()),
+        };
+        if let Err(error) = read {
+            self.refuse(EmbeddedKind::Values, error.into());
+        }
+    }
+
+    /// A token, and what it carries.
+    fn token(&mut self, token: &'a [u8], depth: usize) {
+        match SignedData::from_der(token) {
+            Ok(data) => {
+                self.push(EmbeddedKind::Timestamp, token);
+                if depth < MAX_DEPTH {
+                    self.message(&data, depth + 1);
+                }
+            }
+            Err(error) => self.refuse(EmbeddedKind::Timestamp, error.into()),
+        }
+    }
+
+    fn counter_signature(&mut self, value: &'a [u8], depth: usize) {
+        match SignerInfo::from_der(value) {
+            Ok(signer) => {
+                self.push(EmbeddedKind::CounterSignature, value);
+                if depth < MAX_DEPTH {
+                    self.signer(&signer, depth + 1);
+                }
+            }
+            Err(error) => self.refuse(EmbeddedKind::CounterSignature, error.into()),
+        }
+    }
+
+    /// RevocationValues (RFC 5126 §6.3.4): CRLs and BasicOCSPResponses.
+    fn revocation_values(&mut self, value: &'a [u8]) -> Result<(), CmsError> {
+        let mut fields = Reader::only(value, writer::SEQUENCE)?;
+        for (number, kind) in [(0, EmbeddedKind::Crl), (1, EmbeddedKind::OcspResponse)] {
+            if let Some(explicit) = fields.optional(writer::context(number))? {
+                self.take(Reader::only(explicit.content, writer::SEQUENCE)?, kind)?;
+            }
+        }
+        // otherRevVals: of no kind that is known here.
+        fields.optional(writer::context(2))?;
+        Ok(fields.finish()?)
+    }
+
+    fn take(&mut self, mut list: Reader<'a>, kind: EmbeddedKind) -> Result<(), CmsError> {
+        while self.counted < MAX_PIECES && !list.is_finished() {
+            let der = list.expect(writer::SEQUENCE)?.whole;
+            self.push(kind, der);
+        }
+        if list.is_finished() { Ok(()) } else { Err(CmsError::TooMany { what: "embedded pieces", limit: MAX_PIECES }) }
+    }
+
+    fn push(&mut self, kind: EmbeddedKind, der: &'a [u8]) {
+        if self.counted < MAX_PIECES {
+            self.counted += 1;
+            self.list.push((kind, der));
+        } else {
+            self.refuse(kind, EvidenceError::TooMany { what: "embedded pieces", limit: MAX_PIECES });
+        }
+    }
+
+    /// Tells it, unless enough was told: who fills a message with rubbish gets no list of it.
+    fn refuse(&mut self, kind: EmbeddedKind, error: EvidenceError) {
+        if self.not_taken.len() < MAX_PIECES {
+            self.not_taken.push(NotTaken { kind, error });
+        }
+    }
 }

@@ -9,6 +9,7 @@
 //! Enter at [`normalise`], then [`SignedData::from_der`], [`SignedData::add_to`] and [`SignedData::verify`].
 
 mod algorithm;
+mod archive;
 mod attribute;
 mod ber;
 mod embedded;
@@ -19,6 +20,7 @@ mod signer_info;
 mod signing_certificate;
 mod verification;
 
+pub use archive::{ArchiveFault, ArchiveImprint, Coverage};
 pub use attribute::{Attribute, Attributes, SignedAttributes, UnsignedAttribute};
 pub use ber::{BerError, MAX_CMS_OCTETS, normalise};
 pub use embedded::{EmbeddedKind, NotTaken};

@@ -24,8 +24,16 @@ pub const SIGNATURE_TIMESTAMP: &[u8] = &[42, 0x86, 72, 0x86, 0xf7, 13, 1, 9, 16,
 pub const CONTENT_TIMESTAMP: &[u8] = &[42, 0x86, 72, 0x86, 0xf7, 13, 1, 9, 16, 2, 20];
 /// id-aa-ets-archiveTimestampV2 (RFC 5126 §6.4.1).
 pub const ARCHIVE_TIMESTAMP_V2: &[u8] = &[42, 0x86, 72, 0x86, 0xf7, 13, 1, 9, 16, 2, 48];
+/// id-aa-ets-archiveTimestamp, which RFC 5126 §6.4.1 replaced.
+pub const ARCHIVE_TIMESTAMP_V1: &[u8] = &[42, 0x86, 72, 0x86, 0xf7, 13, 1, 9, 16, 2, 27];
 /// id-aa-ets-archiveTimestampV3 (EN 319 122-1 §5.5.3).
 pub const ARCHIVE_TIMESTAMP_V3: &[u8] = &[4, 0, 0x8d, 69, 2, 4];
+/// id-aa-ATSHashIndex (TS 101 733 v2.2.1 §6.4.2).
+pub const ATS_HASH_INDEX: &[u8] = &[4, 0, 0x8d, 69, 2, 5];
+/// id-aa-ATSHashIndex-v2, of the first drafts of EN 319 122-1.
+pub const ATS_HASH_INDEX_V2: &[u8] = &[4, 0, 0x81, 0x95, 50, 1, 4];
+/// id-aa-ATSHashIndex-v3 (EN 319 122-1 §5.5.2).
+pub const ATS_HASH_INDEX_V3: &[u8] = &[4, 0, 0x81, 0x95, 50, 1, 5];
 /// id-aa-ets-certValues (RFC 5126 §6.3.3).
 pub const CERTIFICATE_VALUES: &[u8] = &[42, 0x86, 72, 0x86, 0xf7, 13, 1, 9, 16, 2, 23];
 /// id-aa-ets-revocationValues (RFC 5126 §6.3.4).

@@ -21,6 +21,8 @@ pub struct OtherRevocation<'a> {
     pub format: &'a [u8],
     /// otherRevInfo, whole.
     pub value: &'a [u8],
+    /// The whole choice, its tag included: what an archive timestamp's index has the hash of.
+    pub whole: &'a [u8],
 }
 
 /// A SignedData; slices are the message's octets.
@@ -44,6 +46,9 @@ pub struct SignedData<'a> {
     pub other_revocations: Vec<OtherRevocation<'a>>,
     /// The signers, in the message's order; a message of certificates alone has none.
     pub signers: Vec<SignerInfo<'a>>,
+    /// encapContentInfo, certificates and crls, each whole, as far as they are there: what an archive timestamp of before
+    /// EN 319 122-1 is over.
+    pub(super) fields: [&'a [u8]; 3],
 }
 
 impl<'a> SignedData<'a> {
@@ -67,7 +72,8 @@ impl<'a> SignedData<'a> {
         let mut fields = Reader::only(der, writer::SEQUENCE)?;
         let version = small_version(&mut fields)?;
         let digests = fields.expect(writer::SET)?;
-        let (content_type, content) = content(&mut fields)?;
+        let encapsulated = fields.expect(writer::SEQUENCE)?;
+        let (content_type, content) = content(encapsulated)?;
         let certificates = fields.optional(writer::context(0))?;
         let crls = fields.optional(writer::context(1))?;
         let signers = fields.expect(writer::SET)?;
@@ -82,6 +88,11 @@ impl<'a> SignedData<'a> {
             crls: Vec::new(),
             other_revocations: Vec::new(),
             signers: Vec::new(),
+            fields: [
+                encapsulated.whole,
+                certificates.map_or(&[], |field| field.whole),
+                crls.map_or(&[], |field| field.whole),
+            ],
         };
         each(digests.content, "digest algorithms", MAX_DIGEST_ALGORITHMS, |list| {
             data.digest_algorithms.push(list.expect(writer::SEQUENCE)?.whole);
@@ -104,7 +115,7 @@ impl<'a> SignedData<'a> {
                     let format = pair.expect(writer::OBJECT_IDENTIFIER)?.content;
                     let value = pair.read()?.whole;
                     pair.finish()?;
-                    data.other_revocations.push(OtherRevocation { format, value });
+                    data.other_revocations.push(OtherRevocation { format, value, whole: other.whole });
                 }
             }
             Ok(())
@@ -132,8 +143,8 @@ impl<'a> SignedData<'a> {
 }
 
 /// EncapsulatedContentInfo (RFC 5652 §5.2).
-fn content<'a>(fields: &mut Reader<'a>) -> Result<(&'a [u8], Option<&'a [u8]>), CmsError> {
-    let mut info = fields.enter(writer::SEQUENCE)?;
+fn content(encapsulated: Tlv<'_>) -> Result<(&[u8], Option<&[u8]>), CmsError> {
+    let mut info = Reader::new(encapsulated.content);
     let kind = info.expect(writer::OBJECT_IDENTIFIER)?.content;
     let explicit = info.optional(writer::context(0))?;
     info.finish()?;

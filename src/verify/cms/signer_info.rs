@@ -63,6 +63,17 @@ pub struct SignerInfo<'a> {
 }
 
 impl<'a> SignerInfo<'a> {
+    /// Reads a SignerInfo and nothing else, as a counter-signature's value is.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn from_der(der: &'a [u8]) -> Result<Self, CmsError> {
+        let mut reader = Reader::new(der);
+        let signer = Self::read(&mut reader)?;
+        reader.finish()?;
+        Ok(signer)
+    }
+
     /// Reads the next value as a SignerInfo.
     ///
     /// # Errors

@@ -81,7 +81,8 @@ impl<'a> SignedData<'a> {
         self.signers.iter().map(|signer| run.signer(signer)).collect()
     }
 
-    fn given<'c>(&self, content: Content<'c>) -> Result<Given<'c>, SignerFault>
+    /// What the content is that signatures are held against, unless the message carries another.
+    pub(super) fn given<'c>(&self, content: Content<'c>) -> Result<Given<'c>, SignerFault>
     where
         'a: 'c,
     {
@@ -99,7 +100,8 @@ impl<'a> SignedData<'a> {
     }
 }
 
-enum Given<'c> {
+/// Content, or what is known of it.
+pub(super) enum Given<'c> {
     Octets(&'c [u8]),
     Digest(Digest, &'c [u8]),
 }

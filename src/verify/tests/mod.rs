@@ -1,6 +1,7 @@
 //! Whole judgements over a PKI made for each test.
 
 mod anchors;
+mod archive;
 mod bombs;
 mod certificates;
 mod cms;
