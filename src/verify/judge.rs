@@ -70,9 +70,11 @@ fn find_status<'a>(judge: &mut Judge<'a>, chain: &'a Chain, at: usize) -> Result
         .map(|link| PathCertificate { certificate: &link.certificate, origin: link.origin })
         .collect();
     let certificates: Vec<&'a Certificate> = path.iter().map(|one| &**one.certificate).collect();
-    let inputs = Inputs { settings: judge.settings, purpose: None, last_time_s: judge.settings.time_s, policies: false };
+    let inputs =
+        Inputs { settings: judge.settings, purpose: None, last_time_s: judge.settings.time_s, policies: false };
     let valid = validate(&chain.anchor, &certificates, &inputs, &mut judge.memory, &mut judge.budget)?;
-    let Some(((own, above), issuer_key)) = path.split_last().zip(valid.ok().and_then(|mut valid| valid.issuer_keys.pop()))
+    let Some(((own, above), issuer_key)) =
+        path.split_last().zip(valid.ok().and_then(|mut valid| valid.issuer_keys.pop()))
     else {
         return Ok(unknown());
     };

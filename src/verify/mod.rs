@@ -22,9 +22,11 @@
 //! | `judgement.rs`, `budget.rs` | what comes out |
 
 mod anchor;
+pub mod blocks;
 mod budget;
 mod certificate;
 pub mod cms;
+mod document;
 mod evidence;
 mod existence;
 mod general_name;
@@ -32,6 +34,8 @@ mod judge;
 mod judgement;
 mod name;
 mod path;
+pub mod policy;
+pub mod report;
 mod revocation;
 mod settings;
 pub mod signature;
@@ -44,6 +48,7 @@ pub use certificate::{
     AuthorityKeyIdentifier, BasicConstraints, Certificate, CertificateError, ExtensionRef, Finding, GeneralSubtree,
     KeyUsage, MAX_CERTIFICATE_OCTETS, NameConstraints, PolicyConstraints, PolicyInformation, PolicyMapping, oid,
 };
+pub use document::{Document, DocumentError};
 pub use evidence::{Evidence, EvidenceError, HeldCertificate, Origin};
 pub use existence::{Proof, ProofsOfExistence, ProvenBy};
 pub use general_name::{GeneralName, NameForm};

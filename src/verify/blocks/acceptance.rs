@@ -25,10 +25,13 @@ impl Validator<'_> {
         check(Constraint::SigningCertificateIssuerSerial, same, "its issuerSerial is that of the certificate");
         if let Some(certificate) = &verification.certificate {
             let usage = certificate.key_usage();
-            let allowed = usage.is_ok_and(|usage| {
-                usage.is_none_or(|usage| usage.digital_signature() || usage.non_repudiation())
-            });
-            check(Constraint::SignerKeyUsage, allowed, "the signer's keyUsage allows digitalSignature or nonRepudiation");
+            let allowed =
+                usage.is_ok_and(|usage| usage.is_none_or(|usage| usage.digital_signature() || usage.non_repudiation()));
+            check(
+                Constraint::SignerKeyUsage,
+                allowed,
+                "the signer's keyUsage allows digitalSignature or nonRepudiation",
+            );
         }
         let timed = validation.claimed_signing_time_s.is_some();
         check(Constraint::SigningTimeAttribute, timed, "the signer tells when it signed (signing-time)");
@@ -41,9 +44,7 @@ impl Validator<'_> {
         }
         match failed {
             None => Conclusion::passed(),
-            Some(sentence) => {
-                Conclusion::indeterminate(SubIndication::SigConstraintsFailure, sentence)
-            }
+            Some(sentence) => Conclusion::indeterminate(SubIndication::SigConstraintsFailure, sentence),
         }
     }
 }

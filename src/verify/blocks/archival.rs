@@ -4,15 +4,30 @@
 use std::sync::Arc;
 
 use super::super::certificate::Certificate;
-use super::super::cms::{UnsignedAttribute, archive_timestamp_v2, archive_timestamp_v3};
+use super::super::cms::{Coverage, UnsignedAttribute};
 use super::super::existence::{Proof, ProvenBy};
+use super::super::signature::Digest;
 use super::super::timestamp::{Stamped, TimestampToken};
 use super::past_signature::Past;
 use super::signature::Case;
-use super::{Conclusion, Role, SignatureValidation, TimestampKind, Validator};
+use super::timestamp::reliable_at;
+use super::{Conclusion, Role, SignatureValidation, TimestampKind, TimestampValidation, Validator};
 
 /// Archive timestamps of one signature that are judged: one a year, for longer than any algorithm lasts.
 const MAX_ARCHIVE_TIMESTAMPS: usize = 64;
+
+/// Everything that a timestamp covers.
+fn covered(coverage: &Coverage, signature: &[u8; 32]) -> Vec<[u8; 32]> {
+    let sets = [
+        &coverage.certificates,
+        &coverage.crls,
+        &coverage.ocsp_responses,
+        &coverage.timestamps,
+        &coverage.counter_signatures,
+    ];
+    let own = coverage.signature.then_some(*signature);
+    sets.into_iter().flatten().copied().chain(own).collect()
+}
 
 /// An archive timestamp among a signature's timestamps, and what it proves (§5.6.2.3).
 pub(super) struct Archived {
@@ -48,18 +63,41 @@ impl Validator<'_> {
                     continue;
                 }
             };
-            let archive = if is_v3 { archive_timestamp_v3 } else { archive_timestamp_v2 };
-            match archive(case.data, case.verification.signer, case.content, &token) {
+            let (data, signer, digest) = (case.data, case.verification.signer, token.imprint_digest);
+            let archive = match is_v3 {
+                true => data.archive_timestamp_v3(signer, case.content, &token.signed_data, digest),
+                false => data.archive_timestamp_v2(signer, case.content, &token.signed_data, digest),
+            };
+            match archive {
                 Ok(archive) => {
-                    let stamped = Stamped::Digest { digest: token.imprint_digest, value: &archive.imprint };
+                    let own = archive.imprints.iter().find(|imprint| *imprint == token.imprint);
+                    let value = own.or(archive.imprints.first()).map(Vec::as_slice).unwrap_or_default();
                     let at = validation.timestamps.len();
-                    validation.timestamps.push(self.validate_timestamp(der, &token, kind, stamped));
-                    archived.push(Archived { at, covered: archive.covered });
+                    let mut timestamp = self.validate_timestamp(der, &token, kind, Stamped::Digest { digest, value });
+                    if let Some(index) = archive.index_digest {
+                        self.index_algorithm(index, &mut timestamp);
+                    }
+                    validation.timestamps.push(timestamp);
+                    archived.push(Archived { at, covered: covered(&archive.coverage, &validation.signature_sha256) });
                 }
                 Err(error) => validation.checks.warned(kind.name(), format!("it proves nothing: {error}")),
             }
         }
         archived
+    }
+
+    /// The digest of an archive timestamp's index is relied on as its imprint's is.
+    fn index_algorithm(&self, index: Digest, timestamp: &mut TimestampValidation) {
+        let reliability = self.context.policy.suites.digest_reliable_until(index);
+        timestamp.reliability = timestamp.reliability.min(reliability);
+        let words = format!("the index by {}", index.name());
+        let conclusion = reliable_at(reliability, self.context.time_s, &words);
+        if !conclusion.is_passed() {
+            timestamp.checks.concluded("algorithms", &conclusion, "");
+            if timestamp.is_passed() {
+                timestamp.conclusion = conclusion;
+            }
+        }
     }
 
     /// Judges a signature that does not hold at its best signature time, by proofs of existence.

@@ -8,7 +8,6 @@ use super::super::budget::Costs;
 use super::super::certificate::Certificate;
 use super::super::judgement::{Failure, Judgement};
 use super::super::path::Fault;
-use super::super::policy::SuitesAt;
 use super::super::revocation::{NotUsed, Revocation, WhyNotUsed};
 use super::super::settings::RevocationMode;
 use super::super::wording;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::super::anchor::TrustAnchor;
 use super::super::budget::Costs;
-use super::super::certificate::{Certificate, NameConstraints, oid};
+use super::super::certificate::{Certificate, NameConstraints};
+use super::super::cms::oid as cms_oid;
 use super::super::evidence::Evidence;
 use super::super::judge::judge_with_memory;
 use super::super::judgement::Judgement;
 use super::super::path::SignatureMemory;
-use super::super::policy::{ChainConstraints, Freshness, Policy, SuitesAt};
+use super::super::policy::{ChainConstraints, Freshness, Policy};
 use super::super::settings::{ExistedBy, RevocationMode, RevocationRule, Settings};
 use super::super::signature::AlgorithmPolicy;
 use super::chain_memory::{ChainKey, ChainMemory};
@@ -162,7 +163,12 @@ impl<'a> Validator<'a> {
     }
 
     /// The settings of a chain's judgement.
-    pub(super) fn settings<'s>(&'s self, role: Role, times: Times, algorithms: &'s dyn AlgorithmPolicy) -> Settings<'s> {
+    pub(super) fn settings<'s>(
+        &'s self,
+        role: Role,
+        times: Times,
+        algorithms: &'s dyn AlgorithmPolicy,
+    ) -> Settings<'s> {
         let constraints = self.constraints(role);
         Settings {
             time_s: times.chain_s,
@@ -176,7 +182,7 @@ impl<'a> Validator<'a> {
             max_path_length: constraints.max_path_length,
             purpose: match role {
                 Role::Signer => None,
-                Role::TimestampingUnit => Some(oid::TIME_STAMPING),
+                Role::TimestampingUnit => Some(cms_oid::TIME_STAMPING),
             },
             conformance: constraints.conformance,
             algorithms,

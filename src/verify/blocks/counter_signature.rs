@@ -31,7 +31,8 @@ pub struct CounterSignatureValidation {
 impl Validator<'_> {
     /// Judges the counter-signatures of a signature at the context's time.
     pub(super) fn counter_signatures(&mut self, case: &Case<'_, '_, '_>) -> Vec<CounterSignatureValidation> {
-        let verifications = case.data.counter_signatures(case.verification.signer, self.context.evidence, self.limits());
+        let verifications =
+            case.data.counter_signatures(case.verification.signer, self.context.evidence, self.limits());
         self.spend_signatures(verifications.len());
         let mut validations = Vec::with_capacity(verifications.len());
         for verification in verifications {
@@ -46,7 +47,8 @@ impl Validator<'_> {
             };
             let signature = verification.fault.as_ref().map_or_else(Conclusion::passed, of_signer_fault);
             validation.checks.concluded("signature", &signature, "it is over the signature above, and holds");
-            validation.conclusion = if signature.is_passed() { self.counter_signer(&mut validation) } else { signature };
+            validation.conclusion =
+                if signature.is_passed() { self.counter_signer(&mut validation) } else { signature };
             validations.push(validation);
         }
         validations

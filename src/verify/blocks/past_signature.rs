@@ -24,7 +24,12 @@ pub(super) struct Past<'p> {
 impl Validator<'_> {
     /// PASSED where the signature is proven to have existed while its certificate was good and its algorithms reliable;
     /// `current` otherwise, with what is missing.
-    pub(super) fn past_signature(&mut self, past: &Past<'_>, current: &Conclusion, proofs: &ProofsOfExistence) -> Conclusion {
+    pub(super) fn past_signature(
+        &mut self,
+        past: &Past<'_>,
+        current: &Conclusion,
+        proofs: &ProofsOfExistence,
+    ) -> Conclusion {
         let proven_s = proofs.earliest_s(past.sha256);
         let certificate = past.certificate;
         if proven_s < certificate.not_before_s() {
@@ -32,21 +37,30 @@ impl Validator<'_> {
             let reason = format!("it existed at {at}, and its certificate is valid only from {from} on");
             return Conclusion::failed(SubIndication::NotYetValid, reason);
         }
-        let still = |missing: String| Conclusion { reason: format!("{}; {missing}", current.reason), ..current.clone() };
+        let still =
+            |missing: String| Conclusion { reason: format!("{}; {missing}", current.reason), ..current.clone() };
         let found = match self.past_certificate(certificate, past.role, proven_s, proofs) {
             Ok(found) => found,
             Err(conclusion) => return still(format!("looked at in the past: {}", conclusion.reason)),
         };
         if proven_s > found.control_s {
             let (at, until) = (rfc3339(proven_s), rfc3339(found.control_s));
-            return still(format!("its chain is known to have held until {until}, and it is proven to exist since {at}"));
+            return still(format!(
+                "its chain is known to have held until {until}, and it is proven to exist since {at}"
+            ));
         }
         if proven_s > certificate.not_after_s() {
             let until = rfc3339(certificate.not_after_s());
-            return still(format!("it is proven to exist since {}, after its certificate's end at {until}", rfc3339(proven_s)));
+            return still(format!(
+                "it is proven to exist since {}, after its certificate's end at {until}",
+                rfc3339(proven_s)
+            ));
         }
         if !past.reliability.holds_at(proven_s) {
-            return still(format!("it is proven to exist since {}, when its algorithms were not relied on", rfc3339(proven_s)));
+            return still(format!(
+                "it is proven to exist since {}, when its algorithms were not relied on",
+                rfc3339(proven_s)
+            ));
         }
         debug_assert!(found.chain.links.last().is_none_or(|link| link.certificate == *certificate));
         Conclusion::passed()

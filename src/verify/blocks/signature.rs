@@ -231,9 +231,8 @@ fn level(data: &SignedData<'_>, verification: &SignerVerification<'_, '_>) -> Si
     let unsigned = verification.signer.unsigned();
     let has = |is: fn(&UnsignedAttribute<'_>) -> bool| unsigned.iter().any(is);
     let stamped = has(|one| matches!(one, UnsignedAttribute::SignatureTimestamp(_)));
-    let archived = has(|one| {
-        matches!(one, UnsignedAttribute::ArchiveTimestampV3(_) | UnsignedAttribute::ArchiveTimestampV2(_))
-    });
+    let archived =
+        has(|one| matches!(one, UnsignedAttribute::ArchiveTimestampV3(_) | UnsignedAttribute::ArchiveTimestampV2(_)));
     let with_status = !data.crls.is_empty()
         || !data.other_revocations.is_empty()
         || has(|one| matches!(one, UnsignedAttribute::RevocationValues(_)));

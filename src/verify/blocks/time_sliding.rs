@@ -91,7 +91,9 @@ impl Validator<'_> {
             Reliability::Until(until_s) => slid_s = slid_s.min(until_s.saturating_sub(1)),
             Reliability::Never => {
                 let name = wording::certificate(&link.certificate);
-                let reason = format!("{name}: it, or what tells of its revocation, is signed by an algorithm that the policy never relied on");
+                let reason = format!(
+                    "{name}: it, or what tells of its revocation, is signed by an algorithm that the policy never relied on"
+                );
                 return Err(Conclusion::indeterminate(SubIndication::CryptoConstraintsFailureNoPoe, reason));
             }
         }
@@ -121,4 +123,3 @@ impl Validator<'_> {
 fn start(anchor: &TrustAnchor, time_s: i64) -> i64 {
     anchor.trusted_until_s().map_or(time_s, |until_s| until_s.min(time_s))
 }
-

@@ -210,13 +210,14 @@ impl Validator<'_> {
         let structured = !findings.iter().any(|finding| matches!(finding, TimestampFinding::Cms(_)));
         check(Constraint::MessageStructure, structured, "the token keeps what RFC 5652 demands of its structure");
         if ahead_s > MAX_CLOCK_SKEW_S {
-            failed.get_or_insert(format!("the token was made at {}, after this judgement's time", rfc3339(token.gen_time_s())));
+            failed.get_or_insert(format!(
+                "the token was made at {}, after this judgement's time",
+                rfc3339(token.gen_time_s())
+            ));
         }
         match failed {
             None => Conclusion::passed(),
-            Some(sentence) => {
-                Conclusion::indeterminate(SubIndication::SigConstraintsFailure, sentence)
-            }
+            Some(sentence) => Conclusion::indeterminate(SubIndication::SigConstraintsFailure, sentence),
         }
     }
 }
@@ -258,9 +259,7 @@ fn of_fault(fault: &TimestampFault) -> Conclusion {
         }
         TimestampFault::NoSigningCertificateAttribute => Conclusion::failed(SubIndication::FormatFailure, fault),
         TimestampFault::NotForTimestamping => Conclusion::indeterminate(SubIndication::ChainConstraintsFailure, fault),
-        TimestampFault::Certificate => {
-            Conclusion::indeterminate(SubIndication::CertificateChainGeneralFailure, fault)
-        }
+        TimestampFault::Certificate => Conclusion::indeterminate(SubIndication::CertificateChainGeneralFailure, fault),
     }
 }
 

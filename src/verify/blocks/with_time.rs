@@ -25,7 +25,8 @@ impl Validator<'_> {
         // §5.5.4, 5): a signature that provably is older than its certificate was made without it.
         if is_proven && best.time_s < signer.not_before_s() {
             let (at, from) = (rfc3339(best.time_s), rfc3339(signer.not_before_s()));
-            let reason = format!("the signature existed at {at}, and the signer's certificate is valid only from {from} on");
+            let reason =
+                format!("the signature existed at {at}, and the signer's certificate is valid only from {from} on");
             let conclusion = Conclusion::failed(SubIndication::NotYetValid, reason);
             validation.checks.concluded("chain", &conclusion, "");
             return conclusion;
@@ -35,7 +36,11 @@ impl Validator<'_> {
             return conclusion;
         }
         let chain = self.chain_at(signer, best.time_s, is_proven, validation);
-        validation.checks.concluded("chain", &chain, "the signer's certificate has a chain to a trust anchor that holds");
+        validation.checks.concluded(
+            "chain",
+            &chain,
+            "the signer's certificate has a chain to a trust anchor that holds",
+        );
         let words = match (case.verification.algorithm, validation.key) {
             (Some(algorithm), Some(key)) => format!("{algorithm} with {key}"),
             _ => "the signature's algorithm".to_owned(),
@@ -80,14 +85,19 @@ impl Validator<'_> {
         let words = told(latest);
         let now = self.validate_certificate(signer, Role::Signer);
         let revoked = now.revocation.as_ref().filter(|one| one.revocation_date_s <= latest.gen_time_s);
-        if let Some(revocation) = revoked.filter(|_| now.conclusion.sub_indication == Some(SubIndication::RevokedNoPoe)) {
+        if let Some(revocation) = revoked.filter(|_| now.conclusion.sub_indication == Some(SubIndication::RevokedNoPoe))
+        {
             let since = rfc3339(revocation.revocation_date_s);
-            let reason = format!("the content was stamped {words} before it was signed, and the signer's certificate is revoked since {since}");
+            let reason = format!(
+                "the content was stamped {words} before it was signed, and the signer's certificate is revoked since {since}"
+            );
             return Some(Conclusion::failed(SubIndication::Revoked, reason));
         }
         if latest.gen_time_s > signer.not_after_s() {
             let until = rfc3339(signer.not_after_s());
-            let reason = format!("the content was stamped {words} before it was signed, and the signer's certificate was valid until {until}");
+            let reason = format!(
+                "the content was stamped {words} before it was signed, and the signer's certificate was valid until {until}"
+            );
             return Some(Conclusion::failed(SubIndication::Expired, reason));
         }
         None
@@ -104,7 +114,8 @@ impl Validator<'_> {
         let first_signature = times(TimestampKind::Signature).min();
         let first_archive = times(TimestampKind::Archive).min();
         let last_signature = times(TimestampKind::Signature).max();
-        let follows = |earlier: Option<i64>, later: Option<i64>| earlier.zip(later).is_none_or(|(one, other)| one <= other);
+        let follows =
+            |earlier: Option<i64>, later: Option<i64>| earlier.zip(later).is_none_or(|(one, other)| one <= other);
         // An archive timestamp covers the signature timestamps that are there when it is made; one that was added later is
         // not covered, and younger.
         let in_order = follows(last_content, first_signature) && follows(first_signature, first_archive);
@@ -116,7 +127,8 @@ impl Validator<'_> {
         let (has_signature, has_content) = (last_signature.is_some(), last_content.is_some());
         let levels = &policy.levels;
         let checks = &mut validation.checks;
-        let order = || "content timestamps are older than signature timestamps, and these than archive timestamps".to_owned();
+        let order =
+            || "content timestamps are older than signature timestamps, and these than archive timestamps".to_owned();
         if let Err(sentence) = checks.constraint(levels, Constraint::TimestampOrder, in_order, order) {
             return Conclusion::indeterminate(SubIndication::TimestampOrderFailure, sentence);
         }

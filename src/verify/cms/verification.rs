@@ -7,7 +7,7 @@ use super::super::certificate::Certificate;
 use super::super::evidence::{Evidence, HeldCertificate, Origin};
 use super::super::signature::{Digest, SignatureAlgorithm, SignatureError};
 use super::algorithm::signature_algorithm;
-use super::attribute::{Attributes, SignedAttributes};
+use super::attribute::{Attributes, SignedAttributes, UnsignedAttribute};
 use super::fault::{CmsFinding, SignerFault};
 use super::oid;
 use super::signed_data::SignedData;
@@ -18,6 +18,9 @@ use crate::asn1::{Reader, writer};
 /// Certificates of one issuer and serial number, or key identifier, that are looked at: there should be one. Each is hashed
 /// once for each signer, and a message holds many signers and large certificates.
 const MAX_NAMESAKES: usize = 8;
+
+/// Signers and timestamping units of one message whose chains are gathered for.
+const MAX_TARGETS: usize = 64;
 
 /// What the signatures are held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +68,38 @@ impl SignerVerification<'_, '_> {
 }
 
 impl<'a> SignedData<'a> {
+    /// The certificates that signers name, of the message and of the timestamps in its attributes, as far as they are held.
+    #[must_use]
+    pub fn signing_certificates(&self, evidence: &Evidence) -> Vec<Arc<Certificate>> {
+        let mut found: Vec<Arc<Certificate>> = Vec::new();
+        let mut look = |signer: &SignerInfo<'_>| {
+            let names = signer.identifier.matcher();
+            let named = evidence.certificates().iter().filter(|held| names(&held.certificate)).take(MAX_NAMESAKES);
+            for held in named {
+                if found.len() < MAX_TARGETS && !found.contains(&held.certificate) {
+                    found.push(Arc::clone(&held.certificate));
+                }
+            }
+        };
+        for signer in &self.signers {
+            look(signer);
+            let signed =
+                signer.signed_attributes.iter().flat_map(|attributes| attributes.values(oid::CONTENT_TIMESTAMP));
+            let unsigned = signer.unsigned().into_iter().filter_map(|attribute| match attribute {
+                UnsignedAttribute::SignatureTimestamp(der)
+                | UnsignedAttribute::ArchiveTimestampV2(der)
+                | UnsignedAttribute::ArchiveTimestampV3(der) => Some(der),
+                _ => None,
+            });
+            for token in signed.map(|value| value.whole).chain(unsigned).take(MAX_TARGETS) {
+                if let Ok(token) = SignedData::from_der(token) {
+                    token.signers.iter().for_each(&mut look);
+                }
+            }
+        }
+        found
+    }
+
     /// Verifies each signer's signature, in the message's order. The signers' certificates are looked for in the evidence,
     /// to which [`Self::add_to`] adds the message's own.
     ///
