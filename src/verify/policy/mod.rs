@@ -1,8 +1,8 @@
 //! The verification policy: which anchors, algorithms, chains, revocation data and timestamps count, and how much.
 //!
-//! Owns what a policy says, its file (TOML) and the policies that Noonmark comes with. Does
+//! Owns what a policy says, its file (TOML), the policies that Noonmark comes with, and how a file of anchors is read. Does
 //! not own reading files (paths are handed out as written), the time, or applying the policy: it gives a judgement its
-//! settings. Enter at [`Policy::built_in`] and [`Policy::from_toml`].
+//! settings. Enter at [`Policy::built_in`], [`Policy::from_toml`] and [`read_anchors`].
 //!
 //! | file | what |
 //! |---|---|
@@ -10,9 +10,12 @@
 //! | `constraint.rs` | the single constraints and their levels |
 //! | `file.rs`, `value.rs` | the TOML: what stands in it, and its dates, durations and names |
 //! | `default.toml`, `without-revocation.toml` | the policies that there are |
+//! | `anchors.rs`, `pkcs12.rs` | certificates in a file: PEM, DER, CMS, PKCS #12 |
 
+mod anchors;
 mod constraint;
 mod file;
+mod pkcs12;
 mod suites;
 mod value;
 
@@ -23,8 +26,10 @@ use super::anchor::AnchorConstraints;
 use super::settings::{Conformance, PolicySet, RevocationMode};
 use crate::asn1::Oid;
 
+pub use anchors::{AnchorFileError, MAX_ANCHOR_FILE_OCTETS, read_anchors};
 pub use constraint::{Constraint, Level, Levels, UnknownName};
 pub use file::{MAX_POLICY_OCTETS, PolicyError};
+pub use pkcs12::Pkcs12Error;
 pub use suites::{CryptographicSuites, Reliability, SuitesAt};
 
 /// What is demanded of a signature.
