@@ -18,6 +18,7 @@
 //! | `revocation/` | CRLs and OCSP responses: what they say and when they count |
 //! | `cms/` | signed messages: BER, signers, attributes, signatures over content |
 //! | `timestamp/` | timestamp tokens, what they are over, their signer's certificate |
+//! | `policy/` | the verification policy: its file, end dates of algorithms, levels of constraints, files of anchors |
 //! | `settings.rs`, `anchor.rs`, `evidence.rs` | what goes in |
 //! | `judgement.rs`, `budget.rs` | what comes out |
 
