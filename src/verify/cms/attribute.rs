@@ -103,8 +103,8 @@ impl<'a> Attributes<'a> {
 /// The signed attributes that a verification reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedAttributes<'a> {
-    /// content-type, content octets.
-    pub content_type: &'a [u8],
+    /// content-type, content octets; `None` in a counter-signature, which has no content.
+    pub content_type: Option<&'a [u8]>,
     /// message-digest.
     pub message_digest: &'a [u8],
     /// signing-time, seconds since 1970, as the signer claims; an error where it can't be read.
@@ -123,22 +123,23 @@ impl<'a> SignedAttributes<'a> {
     /// # Errors
     /// content-type, message-digest or a signing-certificate is missing, there twice, or malformed.
     pub fn read(attributes: &Attributes<'a>) -> Result<Self, AttributeError> {
-        let required = |oid: &[u8], name: &'static str, tag: u8| -> Result<&'a [u8], AttributeError> {
-            let value = attributes.single(oid, name)?.ok_or(AttributeError::Missing { name })?;
-            if value.tag == tag {
-                return Ok(value.content);
-            }
-            Err(AttributeError::Malformed { name, error: DerError::Tag { expected: tag, found: value.tag } })
-        };
-        let content_type = required(oid::CONTENT_TYPE, "content-type", writer::OBJECT_IDENTIFIER)?;
-        let message_digest = required(oid::MESSAGE_DIGEST, "message-digest", writer::OCTET_STRING)?;
+        let content_type = required(attributes, oid::CONTENT_TYPE, "content-type", writer::OBJECT_IDENTIFIER)?;
+        Ok(Self { content_type: Some(content_type), ..Self::of_counter_signature(attributes)? })
+    }
+
+    /// Reads those of a counter-signature: content-type, which MUST NOT be there (RFC 5652 §11.4), is not looked at.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn of_counter_signature(attributes: &Attributes<'a>) -> Result<Self, AttributeError> {
+        let message_digest = required(attributes, oid::MESSAGE_DIGEST, "message-digest", writer::OCTET_STRING)?;
         let certificate = |oid: &[u8], name: &'static str, read: fn(&'a [u8]) -> Result<_, DerError>| {
             let value = attributes.single(oid, name)?;
             let read = value.map(|value| read(value.whole)).transpose();
             read.map_err(|error| AttributeError::Malformed { name, error })
         };
         Ok(Self {
-            content_type,
+            content_type: None,
             message_digest,
             signing_time_s: signing_time(attributes),
             signing_certificate: certificate(
@@ -154,6 +155,19 @@ impl<'a> SignedAttributes<'a> {
             content_timestamps: attributes.values(oid::CONTENT_TIMESTAMP).map(|value| value.whole).collect(),
         })
     }
+}
+
+fn required<'a>(
+    attributes: &Attributes<'a>,
+    oid: &[u8],
+    name: &'static str,
+    tag: u8,
+) -> Result<&'a [u8], AttributeError> {
+    let value = attributes.single(oid, name)?.ok_or(AttributeError::Missing { name })?;
+    if value.tag == tag {
+        return Ok(value.content);
+    }
+    Err(AttributeError::Malformed { name, error: DerError::Tag { expected: tag, found: value.tag } })
 }
 
 fn signing_time(attributes: &Attributes<'_>) -> Result<Option<i64>, AttributeError> {
@@ -225,7 +239,7 @@ mod tests {
         let content = attributes.concat();
         let attributes = Attributes::read(&content).unwrap();
         let read = SignedAttributes::read(&attributes)?;
-        assert_eq!((read.content_type, read.message_digest), (&[0x2a][..], &[7, 8][..]));
+        assert_eq!((read.content_type, read.message_digest), (Some(&[0x2a][..]), &[7, 8][..]));
         read.signing_time_s.map(|time| time.unwrap_or(0))
     }
 

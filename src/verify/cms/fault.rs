@@ -21,7 +21,7 @@ pub enum CmsError {
         /// Dotted.
         oid: String,
     },
-    /// The signed content is no OCTET STRING: PKCS #7's way with other types (RFC 5652 §5.2.1), which is not read.
+    /// The signed content is no OCTET STRING though its type, id-data, is one; or it is one in BER that was not normalised.
     #[error("the signed content has the tag {tag:#04x}, not OCTET STRING")]
     ContentNotOctetString {
         /// Its tag.
@@ -109,7 +109,7 @@ pub enum SignerFault {
         /// The signer's.
         digest: Digest,
     },
-    /// The signature is over the content itself, and only its digest was given.
+    /// The signature is by an algorithm that signs the content itself, Ed25519 for instance, and only its digest was given.
     #[error("the signature is over the content itself, of which only a digest was given")]
     ContentNeeded,
     /// RFC 5652 §11.1: the content-type attribute MUST be the content's type.
@@ -176,6 +176,16 @@ pub enum CmsFinding {
     SigningTimeMalformed,
     /// RFC 5035 §5: issuerSerial is another than the certificate's, which the hash names all the same.
     IssuerSerialDiffers,
+    /// RFC 5652 §5.2.1: the content is no OCTET STRING, as in PKCS #7; the signature is over its octets without tag and length.
+    ContentNotOctetString {
+        /// Its tag.
+        tag: u8,
+    },
+    /// There are no signed attributes, and of the content a digest alone was given: that the content is not itself another
+    /// message's signed attributes, over which the signature was made, is for who has it to see.
+    ContentByDigestAlone,
+    /// RFC 5652 §11.4: a counter-signature's signed attributes MUST NOT contain content-type, as PKCS #7's did.
+    CounterSignatureContentType,
     /// EN 319 122-1 §5.2.2: CAdES demands signing-certificate or signing-certificate-v2.
     NoSigningCertificateAttribute,
 }

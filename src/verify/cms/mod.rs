@@ -6,12 +6,14 @@
 //! [`SignerVerification`] names algorithm, digest and key for a policy to judge. Timestamps in attributes are handed out as
 //! octets; `timestamp` judges them.
 //!
-//! Enter at [`normalise`], then [`SignedData::from_der`], [`SignedData::add_to`] and [`SignedData::verify`].
+//! Enter at [`normalise`], then [`SignedData::from_der`], [`SignedData::add_to`] and [`SignedData::verify`]; what is not signed goes through
+//! [`SignedData::counter_signatures`] and [`SignedData::archive_timestamp_v3`].
 
 mod algorithm;
 mod archive;
 mod attribute;
 mod ber;
+mod counter_signature;
 mod embedded;
 mod fault;
 pub mod oid;
@@ -23,6 +25,7 @@ mod verification;
 pub use archive::{ArchiveFault, ArchiveImprint, Coverage};
 pub use attribute::{Attribute, Attributes, SignedAttributes, UnsignedAttribute};
 pub use ber::{BerError, MAX_CMS_OCTETS, normalise};
+pub use counter_signature::CounterSignatureVerification;
 pub use embedded::{EmbeddedKind, NotTaken};
 pub use fault::{AttributeError, CmsError, CmsFinding, SignerFault};
 pub use signed_data::{OtherRevocation, SignedData};

@@ -13,6 +13,8 @@ const MAX_DIGEST_ALGORITHMS: usize = 64;
 const MAX_CERTIFICATES: usize = 1024;
 /// CRLs and other revocation data of one message.
 const MAX_REVOCATION_INFOS: usize = 256;
+/// An OCTET STRING in segments (X.690 §8.7.3): BER.
+const CONSTRUCTED_OCTET_STRING: u8 = writer::OCTET_STRING | 0x20;
 
 /// OtherRevocationInfoFormat (RFC 5652 §10.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub struct SignedData<'a> {
     pub content_type: &'a [u8],
     /// eContent: the content octets; `None` where it is detached.
     pub content: Option<&'a [u8]>,
+    /// What tag carries the content where it is no OCTET STRING: PKCS #7's way, which RFC 5652 §5.2.1 has verifiers read.
+    pub content_tag: Option<u8>,
     /// The certificates, each whole.
     pub certificates: Vec<&'a [u8]>,
     /// Attribute certificates and other choices, which are not read.
@@ -74,6 +78,7 @@ impl<'a> SignedData<'a> {
         let digests = fields.expect(writer::SET)?;
         let encapsulated = fields.expect(writer::SEQUENCE)?;
         let (content_type, content) = content(encapsulated)?;
+        let content_tag = content.map(|content| content.tag).filter(|tag| *tag != writer::OCTET_STRING);
         let certificates = fields.optional(writer::context(0))?;
         let crls = fields.optional(writer::context(1))?;
         let signers = fields.expect(writer::SET)?;
@@ -82,7 +87,8 @@ impl<'a> SignedData<'a> {
             version,
             digest_algorithms: Vec::new(),
             content_type,
-            content,
+            content: content.map(|content| content.content),
+            content_tag,
             certificates: Vec::new(),
             other_certificates: Vec::new(),
             crls: Vec::new(),
@@ -143,7 +149,7 @@ impl<'a> SignedData<'a> {
 }
 
 /// EncapsulatedContentInfo (RFC 5652 §5.2).
-fn content(encapsulated: Tlv<'_>) -> Result<(&[u8], Option<&[u8]>), CmsError> {
+fn content(encapsulated: Tlv<'_>) -> Result<(&[u8], Option<Tlv<'_>>), CmsError> {
     let mut info = Reader::new(encapsulated.content);
     let kind = info.expect(writer::OBJECT_IDENTIFIER)?.content;
     let explicit = info.optional(writer::context(0))?;
@@ -152,10 +158,11 @@ fn content(encapsulated: Tlv<'_>) -> Result<(&[u8], Option<&[u8]>), CmsError> {
     let mut inner = Reader::new(explicit.content);
     let value = inner.read()?;
     inner.finish()?;
-    if value.tag != writer::OCTET_STRING {
+    // id-data is an OCTET STRING in PKCS #7 too (§8), and one in segments has not been normalised.
+    if value.tag != writer::OCTET_STRING && (kind == oid::DATA || value.tag == CONSTRUCTED_OCTET_STRING) {
         return Err(CmsError::ContentNotOctetString { tag: value.tag });
     }
-    Ok((kind, Some(value.content)))
+    Ok((kind, Some(value)))
 }
 
 fn each<'a>(

@@ -1,5 +1,6 @@
 //! Whether the signers' signatures hold (RFC 5652 §5.4, §5.6), and under whose certificates.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::super::budget::{Budget, Costs, Resource};
@@ -29,7 +30,8 @@ pub enum Content<'c> {
     Attached,
     /// These octets; a message that carries others does not hold.
     Detached(&'c [u8]),
-    /// Octets with this digest. Signatures over signed attributes need no more; a signer with another digest can't be judged.
+    /// Octets with this digest. A signer with another digest can't be judged, nor one that signs the content itself by an
+    /// algorithm without a digest.
     DetachedDigest {
         /// The digest.
         digest: Digest,
@@ -42,7 +44,7 @@ pub enum Content<'c> {
 #[derive(Clone, Debug)]
 pub struct SignerVerification<'s, 'a> {
     /// The signer.
-    pub signer: &'s SignerInfo<'a>,
+    pub signer: Cow<'s, SignerInfo<'a>>,
     /// `None`: the signature holds under the certificate's key. That the certificate is good is not said.
     pub fault: Option<SignerFault>,
     /// The signer's certificate: the one under which the signature holds, else the first that the signer names.
@@ -111,9 +113,20 @@ impl<'a> SignedData<'a> {
         evidence: &Evidence,
         limits: Costs,
     ) -> Vec<SignerVerification<'s, 'a>> {
-        let given = self.given(content);
-        let mut run = Run { data: self, given, digests: Vec::new(), evidence, budget: Budget::new(limits) };
-        self.signers.iter().map(|signer| run.signer(signer)).collect()
+        let mut own = Vec::new();
+        let (version, expected) = (self.version, self.expected_version());
+        if version != expected {
+            own.push(CmsFinding::SignedDataVersion { version, expected });
+        }
+        own.extend(self.content_tag.map(|tag| CmsFinding::ContentNotOctetString { tag }));
+        let signed = Signed::Content { kind: self.content_type, digest_algorithms: &self.digest_algorithms };
+        let mut run = Run::new(signed, self.given(content), evidence, Budget::new(limits));
+        let one = |signer| {
+            let mut found = run.signer(Cow::Borrowed(signer));
+            found.findings.splice(0..0, own.iter().copied());
+            found
+        };
+        self.signers.iter().map(one).collect()
     }
 
     /// What the content is that signatures are held against, unless the message carries another.
@@ -141,17 +154,40 @@ pub(super) enum Given<'c> {
     Digest(Digest, &'c [u8]),
 }
 
-/// One run over all signers: each digest of the content is computed once.
-struct Run<'r, 'a, 'c> {
-    data: &'r SignedData<'a>,
+/// What signers sign.
+#[derive(Clone, Copy)]
+pub(super) enum Signed<'r, 'a> {
+    /// A message's content.
+    Content {
+        /// eContentType.
+        kind: &'a [u8],
+        /// digestAlgorithms.
+        digest_algorithms: &'r [&'a [u8]],
+    },
+    /// Another signature: the signers are counter-signatures.
+    Signature,
+}
+
+/// One run over signers of the same: each digest of it is computed once.
+pub(super) struct Run<'r, 'a, 'c> {
+    signed: Signed<'r, 'a>,
     given: Result<Given<'c>, SignerFault>,
     digests: Vec<(Digest, Vec<u8>)>,
     evidence: &'r Evidence,
-    budget: Budget,
+    pub(super) budget: Budget,
 }
 
-impl<'a> Run<'_, 'a, '_> {
-    fn signer<'s>(&mut self, signer: &'s SignerInfo<'a>) -> SignerVerification<'s, 'a> {
+impl<'r, 'a, 'c> Run<'r, 'a, 'c> {
+    pub(super) fn new(
+        signed: Signed<'r, 'a>,
+        given: Result<Given<'c>, SignerFault>,
+        evidence: &'r Evidence,
+        budget: Budget,
+    ) -> Self {
+        Self { signed, given, digests: Vec::new(), evidence, budget }
+    }
+
+    pub(super) fn signer<'s>(&mut self, signer: Cow<'s, SignerInfo<'a>>) -> SignerVerification<'s, 'a> {
         let mut found = SignerVerification {
             signer,
             fault: None,
@@ -162,11 +198,7 @@ impl<'a> Run<'_, 'a, '_> {
             attributes: None,
             findings: Vec::new(),
         };
-        let (version, expected) = (self.data.version, self.data.expected_version());
-        if version != expected {
-            found.findings.push(CmsFinding::SignedDataVersion { version, expected });
-        }
-        let (version, expected) = (signer.version, signer.expected_version());
+        let (version, expected) = (found.signer.version, found.signer.expected_version());
         if version != expected {
             found.findings.push(CmsFinding::SignerInfoVersion { version, expected });
         }
@@ -175,11 +207,13 @@ impl<'a> Run<'_, 'a, '_> {
     }
 
     fn verify(&mut self, found: &mut SignerVerification<'_, 'a>) -> Result<(), SignerFault> {
-        let signer = found.signer;
+        let signer = found.signer.clone();
         let digest = Digest::from_identifier_der(signer.digest_algorithm).map_err(SignerFault::DigestAlgorithm)?;
         found.digest = Some(digest);
         let listed = |identifier: &&[u8]| Digest::from_identifier_der(identifier) == Ok(digest);
-        if !self.data.digest_algorithms.iter().any(listed) {
+        if let Signed::Content { digest_algorithms, .. } = self.signed
+            && !digest_algorithms.iter().any(listed)
+        {
             return Err(SignerFault::DigestNotListed { digest });
         }
         let algorithm =
@@ -188,17 +222,26 @@ impl<'a> Run<'_, 'a, '_> {
         if let Some(signature_digest) = algorithm.digest().filter(|other| *other != digest) {
             found.findings.push(CmsFinding::DigestsDiffer { digest, signature_digest });
         }
-        let attributes = signer.signed_attributes.as_ref().map(SignedAttributes::read).transpose()?;
+        let read = match self.signed {
+            Signed::Content { .. } => SignedAttributes::read,
+            Signed::Signature => SignedAttributes::of_counter_signature,
+        };
+        let attributes = signer.signed_attributes.as_ref().map(read).transpose()?;
         if attributes.as_ref().is_some_and(|attributes| attributes.signing_time_s.is_err()) {
             found.findings.push(CmsFinding::SigningTimeMalformed);
         }
         found.attributes = attributes;
+        let typed = |set: &Attributes<'_>| set.values(oid::CONTENT_TYPE).next().is_some();
+        if matches!(self.signed, Signed::Signature) && signer.signed_attributes.as_ref().is_some_and(typed) {
+            found.findings.push(CmsFinding::CounterSignatureContentType);
+        }
         let candidates = self.candidates(found)?;
-        self.content(found.attributes.as_ref(), digest)?;
+        let finding = self.content(found.attributes.as_ref(), digest, algorithm)?;
+        found.findings.extend(finding);
         let mut first_fault = None;
         for (held, binding) in candidates {
             self.budget.spend(Resource::Signatures, 1)?;
-            match self.under(&held.certificate, signer, algorithm) {
+            match self.under(&held.certificate, &signer, algorithm) {
                 Ok(finding) => {
                     found.certificate = Some(Arc::clone(&held.certificate));
                     found.origin = Some(held.origin);
@@ -251,20 +294,29 @@ impl<'a> Run<'_, 'a, '_> {
         if bound.is_empty() { Err(SignerFault::SigningCertificateDiffers) } else { Ok(bound) }
     }
 
-    /// Whether the signed attributes, if there are any, are of this content.
-    fn content(&mut self, attributes: Option<&SignedAttributes<'_>>, digest: Digest) -> Result<(), SignerFault> {
+    /// Whether the signed attributes, if there are any, are of this content; what is to be told of it.
+    fn content(
+        &mut self,
+        attributes: Option<&SignedAttributes<'_>>,
+        digest: Digest,
+        algorithm: SignatureAlgorithm,
+    ) -> Result<Option<CmsFinding>, SignerFault> {
         let given = self.given.as_ref().map_err(Clone::clone)?;
         let Some(attributes) = attributes else {
-            if self.data.content_type != oid::DATA {
+            if matches!(self.signed, Signed::Content { kind, .. } if kind != oid::DATA) {
                 return Err(SignerFault::NoSignedAttributes);
             }
-            return match given {
-                Given::Digest(..) => Err(SignerFault::ContentNeeded),
-                Given::Octets(octets) if is_attributes(octets) => Err(SignerFault::ContentIsAttributes),
-                Given::Octets(_) => Ok(()),
+            return match (given, algorithm.digest()) {
+                (Given::Octets(octets), _) if is_attributes(octets) => Err(SignerFault::ContentIsAttributes),
+                (Given::Octets(_), _) => Ok(None),
+                (Given::Digest(known, _), Some(signed)) if *known == signed => {
+                    Ok(Some(CmsFinding::ContentByDigestAlone))
+                }
+                (Given::Digest(..), Some(digest)) => Err(SignerFault::DigestNotGiven { digest }),
+                (Given::Digest(..), None) => Err(SignerFault::ContentNeeded),
             };
         };
-        if attributes.content_type != self.data.content_type {
+        if matches!(self.signed, Signed::Content { kind, .. } if attributes.content_type != Some(kind)) {
             return Err(SignerFault::ContentTypeDiffers);
         }
         let same = match *given {
@@ -283,7 +335,7 @@ impl<'a> Run<'_, 'a, '_> {
                 self.digests.get(at).is_some_and(|(_, value)| value == attributes.message_digest)
             }
         };
-        if same { Ok(()) } else { Err(SignerFault::MessageDigestDiffers) }
+        if same { Ok(None) } else { Err(SignerFault::MessageDigestDiffers) }
     }
 
     /// Verifies the signature under one certificate's key.
@@ -297,8 +349,11 @@ impl<'a> Run<'_, 'a, '_> {
         let verify = |message: &[u8]| key.verify(algorithm, message, signer.signature);
         let fault = |error| SignerFault::Signature { algorithm, error };
         let Some(attributes) = &signer.signed_attributes else {
-            let Ok(Given::Octets(octets)) = &self.given else { return Err(SignerFault::ContentNeeded) };
-            return verify(octets).map(|()| None).map_err(fault);
+            let verified = match self.given.as_ref().map_err(Clone::clone)? {
+                Given::Octets(octets) => verify(octets),
+                Given::Digest(_, value) => key.verify_digest(algorithm, value, signer.signature),
+            };
+            return verified.map(|()| None).map_err(fault);
         };
         // RFC 5652 §5.4: over a complete DER encoding, SET OF in place of [0]. Some sign what they write, unsorted; others
         // sort for signing and write otherwise. Either way the signature covers these very attributes.

@@ -1,4 +1,4 @@
-//! Signature algorithms by their identifiers (RFC 3279, 4055, 5758, 8410; NIST's register for SHA-3).
+//! Signature algorithms by their identifiers (RFC 3279, 4055, 5758, 8410, 9881; NIST's register for SHA-3).
 
 use std::fmt;
 
@@ -72,6 +72,39 @@ impl Digest {
     }
 }
 
+/// A parameter set of ML-DSA (FIPS 204 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MlDsaLevel {
+    /// ML-DSA-44, of security category 2.
+    MlDsa44,
+    /// ML-DSA-65, of security category 3.
+    MlDsa65,
+    /// ML-DSA-87, of security category 5.
+    MlDsa87,
+}
+
+impl MlDsaLevel {
+    /// The parameter set's name in messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MlDsa44 => "ml-dsa-44",
+            Self::MlDsa65 => "ml-dsa-65",
+            Self::MlDsa87 => "ml-dsa-87",
+        }
+    }
+
+    /// The public key's length in octets (FIPS 204 §4, table 2).
+    #[must_use]
+    pub const fn key_octets(self) -> usize {
+        match self {
+            Self::MlDsa44 => 1312,
+            Self::MlDsa65 => 1952,
+            Self::MlDsa87 => 2592,
+        }
+    }
+}
+
 /// A signature's algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignatureAlgorithm {
@@ -94,6 +127,8 @@ pub enum SignatureAlgorithm {
     Ed25519,
     /// Ed448 (RFC 8032).
     Ed448,
+    /// ML-DSA over the message itself, with an empty context (FIPS 204 §5.2, RFC 9881 §3).
+    MlDsa(MlDsaLevel),
 }
 
 /// Why an AlgorithmIdentifier is not one of a signature that can be verified here.
@@ -118,7 +153,7 @@ pub enum AlgorithmError {
 }
 
 /// The identifiers whose parameters are NULL or absent.
-const PLAIN: [(&[u8], SignatureAlgorithm); 31] = {
+const PLAIN: [(&[u8], SignatureAlgorithm); 34] = {
     use Digest as D;
     use SignatureAlgorithm as S;
     [
@@ -154,9 +189,15 @@ const PLAIN: [(&[u8], SignatureAlgorithm); 31] = {
         (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 12], S::Ecdsa(D::Sha3_512)),
         (&[0x2b, 0x65, 0x70], S::Ed25519),
         (&[0x2b, 0x65, 0x71], S::Ed448),
+        (ML_DSA_44, S::MlDsa(MlDsaLevel::MlDsa44)),
+        (ML_DSA_65, S::MlDsa(MlDsaLevel::MlDsa65)),
+        (ML_DSA_87, S::MlDsa(MlDsaLevel::MlDsa87)),
     ]
 };
 
+pub(super) const ML_DSA_44: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 17];
+pub(super) const ML_DSA_65: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 18];
+pub(super) const ML_DSA_87: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 19];
 pub(super) const RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10];
 const MGF1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 8];
 
@@ -191,14 +232,14 @@ impl SignatureAlgorithm {
         }
     }
 
-    /// The digest over what is signed; Ed25519 and Ed448 have one of their own.
+    /// The digest over what is signed; Ed25519, Ed448 and ML-DSA have one of their own.
     #[must_use]
     pub const fn digest(self) -> Option<Digest> {
         match self {
             Self::RsaPkcs1(digest) | Self::RsaPss { digest, .. } | Self::Dsa(digest) | Self::Ecdsa(digest) => {
                 Some(digest)
             }
-            Self::Ed25519 | Self::Ed448 => None,
+            Self::Ed25519 | Self::Ed448 | Self::MlDsa(_) => None,
         }
     }
 }
@@ -245,6 +286,7 @@ impl fmt::Display for SignatureAlgorithm {
             Self::Ecdsa(digest) => write!(f, "ecdsa-{}", digest.name()),
             Self::Ed25519 => f.write_str("ed25519"),
             Self::Ed448 => f.write_str("ed448"),
+            Self::MlDsa(level) => f.write_str(level.name()),
         }
     }
 }
@@ -267,6 +309,16 @@ mod tests {
             // OIW's, TeleTrusT's and some of NIST's are not in that list.
             assert!(name.is_empty() || name.contains(digest) || digest.starts_with("sha3"), "{name} {algorithm}");
         }
+    }
+
+    #[test]
+    fn ml_dsa_has_an_identifier_a_level() {
+        for (arc, name) in [(17, "ml-dsa-44"), (18, "ml-dsa-65"), (19, "ml-dsa-87")] {
+            let read = plain(&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, arc], &[]).unwrap();
+            assert_eq!((read.to_string().as_str(), read.digest()), (name, None));
+        }
+        // HashML-DSA is another algorithm.
+        assert!(plain(&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 32], &[]).is_err());
     }
 
     #[test]

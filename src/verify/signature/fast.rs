@@ -3,13 +3,13 @@
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA1_ASN1, ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1,
     ECDSA_P256K1_SHA256_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1,
-    ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ED25519, ParsedPublicKey,
-    RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
-    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
-    UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ED25519, ML_DSA_44, ML_DSA_65, ML_DSA_87,
+    ParsedPublicKey, RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
 };
 
-use super::{Curve, Digest, KeyAlgorithm, SignatureAlgorithm, VerificationKey};
+use super::{Curve, Digest, KeyAlgorithm, MlDsaLevel, SignatureAlgorithm, VerificationKey};
 
 /// A key parsed for the first algorithm that it was asked to verify: a CA signs by one.
 pub(super) struct Parsed {
@@ -72,6 +72,11 @@ fn verifier(key: KeyAlgorithm, algorithm: SignatureAlgorithm) -> Option<&'static
             _ => return None,
         },
         (KeyAlgorithm::Ed25519, SignatureAlgorithm::Ed25519) => &ED25519,
+        (KeyAlgorithm::MlDsa(key), SignatureAlgorithm::MlDsa(level)) if key == level => match level {
+            MlDsaLevel::MlDsa44 => &ML_DSA_44,
+            MlDsaLevel::MlDsa65 => &ML_DSA_65,
+            MlDsaLevel::MlDsa87 => &ML_DSA_87,
+        },
         _ => return None,
     })
 }

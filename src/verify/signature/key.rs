@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use super::algorithm::{RSASSA_PSS, dotted, pss};
-use super::{Digest, SignatureAlgorithm, fast, legacy};
+use super::algorithm::{ML_DSA_44, ML_DSA_65, ML_DSA_87, RSASSA_PSS, dotted, pss};
+use super::{Digest, MlDsaLevel, SignatureAlgorithm, fast, legacy};
 use crate::asn1::{DerError, Reader, writer};
 use crate::crypto::sha256;
 
@@ -85,6 +85,8 @@ pub enum KeyAlgorithm {
     Ed25519,
     /// Ed448.
     Ed448,
+    /// ML-DSA (RFC 9881 §4).
+    MlDsa(MlDsaLevel),
 }
 
 /// Why a key can't be used.
@@ -125,6 +127,12 @@ pub enum SignatureError {
     /// The key is a DSA key without parameters, and nobody above it has any.
     #[error("the DSA key has no parameters, and none to inherit (RFC 5280 §6.1.4 (e))")]
     NoParameters,
+    /// The algorithm signs the message itself, of which only a digest was given.
+    #[error("{signature} signs the message itself, of which only a digest was given")]
+    MessageNeeded {
+        /// The signature's algorithm.
+        signature: SignatureAlgorithm,
+    },
     /// The signature does not verify.
     #[error("the signature does not verify")]
     Bad,
@@ -179,6 +187,9 @@ impl VerificationKey {
             }
             ED25519 => KeyAlgorithm::Ed25519,
             ED448 => KeyAlgorithm::Ed448,
+            ML_DSA_44 => ml_dsa(MlDsaLevel::MlDsa44, bits)?,
+            ML_DSA_65 => ml_dsa(MlDsaLevel::MlDsa65, bits)?,
+            ML_DSA_87 => ml_dsa(MlDsaLevel::MlDsa87, bits)?,
             _ => return Err(unsupported(oid)),
         };
         Ok(Self {
@@ -247,17 +258,39 @@ impl VerificationKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureError> {
+        self.takes(algorithm)?;
+        let good = match fast::verify(self, algorithm, message, signature) {
+            Some(good) => good,
+            None => legacy::verify(self, algorithm, message, signature),
+        };
+        if good { Ok(()) } else { Err(SignatureError::Bad) }
+    }
+
+    /// Verifies a signature over a message by the message's digest, the algorithm's.
+    ///
+    /// # Errors
+    /// As [`Self::verify`], or an algorithm that signs no digest.
+    pub fn verify_digest(
+        &self,
+        algorithm: SignatureAlgorithm,
+        value: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
+        self.takes(algorithm)?;
+        let digest = algorithm.digest().ok_or(SignatureError::MessageNeeded { signature: algorithm })?;
+        let good = value.len() == digest.output_octets() && legacy::verify_digest(self, algorithm, value, signature);
+        if good { Ok(()) } else { Err(SignatureError::Bad) }
+    }
+
+    /// Whether a signature by this algorithm can be verified under this key.
+    fn takes(&self, algorithm: SignatureAlgorithm) -> Result<(), SignatureError> {
         if self.lacks_parameters() {
             return Err(SignatureError::NoParameters);
         }
         if !self.goes_with(algorithm) {
             return Err(SignatureError::Mismatch { signature: algorithm, key: self.algorithm });
         }
-        let good = match fast::verify(self, algorithm, message, signature) {
-            Some(good) => good,
-            None => legacy::verify(self, algorithm, message, signature),
-        };
-        if good { Ok(()) } else { Err(SignatureError::Bad) }
+        Ok(())
     }
 
     fn goes_with(&self, algorithm: SignatureAlgorithm) -> bool {
@@ -267,6 +300,7 @@ impl VerificationKey {
             | (KeyAlgorithm::Ec(_), SignatureAlgorithm::Ecdsa(_))
             | (KeyAlgorithm::Ed25519, SignatureAlgorithm::Ed25519)
             | (KeyAlgorithm::Ed448, SignatureAlgorithm::Ed448) => true,
+            (KeyAlgorithm::MlDsa(key), SignatureAlgorithm::MlDsa(signature)) => key == signature,
             (KeyAlgorithm::RsaPss { .. }, SignatureAlgorithm::RsaPss { digest, mask_digest, salt_octets }) => {
                 self.demanded.is_none_or(|demanded| fits(demanded, digest, mask_digest, salt_octets))
             }
@@ -299,6 +333,14 @@ fn rsa_bits(key: &[u8]) -> Result<usize, KeyError> {
     fields.finish()?;
     limited(exponent, MAX_RSA_EXPONENT_OCTETS * 8)?;
     limited(modulus, MAX_RSA_BITS)
+}
+
+/// RFC 9881 §4: the subjectPublicKey's bits are the key of FIPS 204, without any structure around.
+fn ml_dsa(level: MlDsaLevel, key: &[u8]) -> Result<KeyAlgorithm, KeyError> {
+    if key.len() == level.key_octets() {
+        return Ok(KeyAlgorithm::MlDsa(level));
+    }
+    Err(DerError::Value { what: "length of an ML-DSA key" }.into())
 }
 
 fn dsa_bits(parameters: Option<&[u8]>) -> Result<Option<usize>, KeyError> {
@@ -339,6 +381,7 @@ impl fmt::Display for KeyAlgorithm {
             }),
             Self::Ed25519 => f.write_str("ed25519"),
             Self::Ed448 => f.write_str("ed448"),
+            Self::MlDsa(level) => f.write_str(level.name()),
         }
     }
 }

@@ -12,6 +12,6 @@ mod key;
 mod legacy;
 mod policy;
 
-pub use algorithm::{AlgorithmError, Digest, SignatureAlgorithm};
+pub use algorithm::{AlgorithmError, Digest, MlDsaLevel, SignatureAlgorithm};
 pub use key::{Curve, KeyAlgorithm, KeyError, SignatureError, VerificationKey};
 pub use policy::{AlgorithmPolicy, AnyAlgorithm, CurrentAlgorithms};

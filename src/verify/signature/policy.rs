@@ -29,7 +29,7 @@ impl AlgorithmPolicy for CurrentAlgorithms {
             KeyAlgorithm::Rsa { bits } | KeyAlgorithm::RsaPss { bits } => bits >= 2048,
             KeyAlgorithm::Dsa { bits } => bits.is_some_and(|bits| bits >= 2048),
             KeyAlgorithm::Ec(curve) => curve != Curve::P192,
-            KeyAlgorithm::Ed25519 | KeyAlgorithm::Ed448 => true,
+            KeyAlgorithm::Ed25519 | KeyAlgorithm::Ed448 | KeyAlgorithm::MlDsa(_) => true,
         };
         digest && key
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::signature::{KeyPair as _, ML_DSA_65_SIGNING, PqdsaKeyPair};
+
 use super::message::{Message, Signer, attribute, signing_certificate_v2};
 use super::pki::{CrlDraft, Draft, Key, extension, general_names};
 use crate::asn1::writer::{self, tlv};
@@ -82,9 +84,16 @@ fn without_signed_attributes_the_content_itself_is_signed() {
     let der = attached(&signer);
     let plain = vec![CmsFinding::NoSigningCertificateAttribute];
     assert_eq!(verify(&der, Content::Attached), (None, plain));
-    let value = Digest::Sha256.of(CONTENT).unwrap();
-    let given = Content::DetachedDigest { digest: Digest::Sha256, value: &value };
-    assert_eq!(verify(&detached(&signer), given).0, Some(SignerFault::ContentNeeded));
+    // By its digest too, but then nobody has looked at it.
+    let by = |digest: Digest, octets: &[u8]| {
+        verify(&detached(&signer), Content::DetachedDigest { digest, value: &digest.of(octets).unwrap() })
+    };
+    let told = vec![CmsFinding::NoSigningCertificateAttribute, CmsFinding::ContentByDigestAlone];
+    assert_eq!(by(Digest::Sha256, CONTENT), (None, told));
+    let fault = by(Digest::Sha256, b"other").0;
+    assert!(matches!(fault, Some(SignerFault::Signature { error: SignatureError::Bad, .. })), "{fault:?}");
+    assert_eq!(by(Digest::Sha512, CONTENT).0, Some(SignerFault::DigestNotGiven { digest: Digest::Sha256 }));
+    assert_eq!(by(Digest::Sha3_256, CONTENT).0, Some(SignerFault::DigestNotGiven { digest: Digest::Sha256 }));
     let typed = Message::new(oid::TST_INFO, Some(CONTENT)).signed_by(&signer, CONTENT).der();
     assert_eq!(verify(&typed, Content::Attached).0, Some(SignerFault::NoSignedAttributes));
 
@@ -344,6 +353,85 @@ fn another_structure_is_refused_by_name() {
     let mut other = der;
     other[at] = 0x0c;
     assert_eq!(SignedData::from_der(&other).err(), Some(CmsError::ContentNotOctetString { tag: 0x0c }));
+    let mut segments = Message::new(oid::TST_INFO, Some(&[4, 1, 7]));
+    segments.content_tag = 0x24;
+    let error = SignedData::from_der(&segments.der()).err();
+    assert_eq!(error, Some(CmsError::ContentNotOctetString { tag: 0x24 }));
+}
+
+#[test]
+fn a_content_of_another_type_is_signed_without_its_tag_and_length() {
+    // spcIndirectData, a SEQUENCE, as Authenticode has it.
+    let kind = &[0x2b, 6, 1, 4, 1, 0x82, 0x37, 2, 1, 4];
+    let signer = Signer::new("CA", &Key::new(), 7, Vec::new()).over(kind, CONTENT);
+    let mut message = Message::new(kind, Some(CONTENT)).signed_by(&signer, CONTENT);
+    message.content_tag = writer::SEQUENCE;
+    let der = message.der();
+    let finding = CmsFinding::ContentNotOctetString { tag: writer::SEQUENCE };
+    assert_eq!(verify(&der, Content::Attached), (None, vec![finding]));
+    assert_eq!(verify(&der, Content::Detached(CONTENT)), (None, vec![finding]));
+    let data = SignedData::from_der(&der).unwrap();
+    assert_eq!((data.content, data.content_tag), (Some(CONTENT), Some(writer::SEQUENCE)));
+    let start = der.windows(CONTENT.len()).position(|part| part == CONTENT).unwrap();
+    for at in start..start + CONTENT.len() {
+        let mut altered = der.clone();
+        altered[at] ^= 1;
+        assert_eq!(verify(&altered, Content::Attached).0, Some(SignerFault::MessageDigestDiffers));
+    }
+    // Over the whole value: not what RFC 5652 §5.2.1 says.
+    let whole = tlv(writer::SEQUENCE, &[CONTENT]);
+    let signer = Signer::new("CA", &Key::new(), 7, Vec::new()).over(kind, &whole);
+    let mut message = Message::new(kind, Some(CONTENT)).signed_by(&signer, &whole);
+    message.content_tag = writer::SEQUENCE;
+    assert_eq!(verify(&message.der(), Content::Attached).0, Some(SignerFault::MessageDigestDiffers));
+}
+
+#[test]
+fn ml_dsa_signs_attributes_or_the_content_itself() {
+    let key = PqdsaKeyPair::generate(&ML_DSA_65_SIGNING).unwrap();
+    let sha512 = [0x30, 11, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3];
+    let ml_dsa_65 = [0x30, 11, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 18];
+    let bits = tlv(writer::BIT_STRING, &[&[0], key.public_key().as_ref()]);
+    let ca = Key::new();
+    let mut draft = Draft::new("CA", "Signer", &ca).serial(&[7]);
+    draft.spki = tlv(writer::SEQUENCE, &[&ml_dsa_65, &bits]);
+    let certificate = draft.certificate(&ca);
+    let type_ = attribute(oid::CONTENT_TYPE, &[&tlv(writer::OBJECT_IDENTIFIER, &[oid::DATA])]);
+    let digest = attribute(oid::MESSAGE_DIGEST, &[&tlv(writer::OCTET_STRING, &[&Digest::Sha512.of(CONTENT).unwrap()])]);
+    let mut attributes = vec![type_, digest, signing_certificate_v2(&certificate, &[])];
+    attributes.sort();
+    let message = |attributes: Vec<Vec<u8>>| {
+        let signed = if attributes.is_empty() { CONTENT.to_vec() } else { tlv(writer::SET, &[&attributes.concat()]) };
+        let mut signature = vec![0; 3309];
+        assert_eq!(key.sign(&signed, &mut signature).unwrap(), 3309);
+        let serial = tlv(writer::INTEGER, &[certificate.serial()]);
+        let identifier = tlv(writer::SEQUENCE, &[certificate.issuer_der(), &serial]);
+        let signature = tlv(writer::OCTET_STRING, &[&signature]);
+        let field = if attributes.is_empty() { Vec::new() } else { tlv(writer::context(0), &[&attributes.concat()]) };
+        let info = tlv(writer::SEQUENCE, &[&[2, 1, 1], &identifier, &sha512, &field, &ml_dsa_65, &signature]);
+        let mut message = Message::new(oid::DATA, None);
+        message.digest_algorithms = sha512.to_vec();
+        message.certificates = certificate.der().to_vec();
+        message.signers = vec![info];
+        message.der()
+    };
+    let der = message(attributes);
+    assert_eq!(verify(&der, Content::Detached(CONTENT)), GOOD);
+    assert_eq!(verify(&der, Content::Detached(b"other")).0, Some(SignerFault::MessageDigestDiffers));
+    let data = SignedData::from_der(&der).unwrap();
+    let at = der.len() - data.signers[0].signature.len();
+    for at in (at..der.len()).step_by(331) {
+        let mut altered = der.clone();
+        altered[at] ^= 1;
+        let fault = verify(&altered, Content::Detached(CONTENT)).0;
+        assert!(matches!(fault, Some(SignerFault::Signature { error: SignatureError::Bad, .. })), "{fault:?}");
+    }
+    let der = message(Vec::new());
+    let plain = vec![CmsFinding::NoSigningCertificateAttribute];
+    assert_eq!(verify(&der, Content::Detached(CONTENT)), (None, plain));
+    let value = Digest::Sha512.of(CONTENT).unwrap();
+    let given = Content::DetachedDigest { digest: Digest::Sha512, value: &value };
+    assert_eq!(verify(&der, given).0, Some(SignerFault::ContentNeeded));
 }
 
 #[test]

@@ -101,6 +101,10 @@ pub(super) struct Message<'m> {
     pub(super) version: u8,
     pub(super) content_type: &'m [u8],
     pub(super) content: Option<&'m [u8]>,
+    /// A SET's content: SHA-256 unless it is told otherwise.
+    pub(super) digest_algorithms: Vec<u8>,
+    /// OCTET STRING, or what PKCS #7 has.
+    pub(super) content_tag: u8,
     pub(super) certificates: Vec<u8>,
     pub(super) crls: Vec<u8>,
     pub(super) signers: Vec<Vec<u8>>,
@@ -109,7 +113,16 @@ pub(super) struct Message<'m> {
 impl<'m> Message<'m> {
     pub(super) fn new(content_type: &'m [u8], content: Option<&'m [u8]>) -> Self {
         let version = if content_type == oid::DATA { 1 } else { 3 };
-        Self { version, content_type, content, certificates: Vec::new(), crls: Vec::new(), signers: Vec::new() }
+        Self {
+            version,
+            content_type,
+            content,
+            digest_algorithms: SHA256.to_vec(),
+            content_tag: writer::OCTET_STRING,
+            certificates: Vec::new(),
+            crls: Vec::new(),
+            signers: Vec::new(),
+        }
     }
 
     /// Adds a signer and its certificate.
@@ -120,7 +133,7 @@ impl<'m> Message<'m> {
     }
 
     pub(super) fn der(&self) -> Vec<u8> {
-        let content = self.content.map(|content| tlv(writer::context(0), &[&tlv(writer::OCTET_STRING, &[content])]));
+        let content = self.content.map(|content| tlv(writer::context(0), &[&tlv(self.content_tag, &[content])]));
         let content_type = tlv(writer::OBJECT_IDENTIFIER, &[self.content_type]);
         let info = tlv(writer::SEQUENCE, &[&content_type, content.as_deref().unwrap_or_default()]);
         let field = |number: u8, content: &[u8]| match content {
@@ -131,7 +144,7 @@ impl<'m> Message<'m> {
             writer::SEQUENCE,
             &[
                 &[2, 1, self.version],
-                &tlv(writer::SET, &[SHA256]),
+                &tlv(writer::SET, &[&self.digest_algorithms]),
                 &info,
                 &field(0, &self.certificates),
                 &field(1, &self.crls),

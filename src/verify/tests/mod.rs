@@ -5,6 +5,7 @@ mod archive;
 mod bombs;
 mod certificates;
 mod cms;
+mod counter_signatures;
 mod crls;
 mod message;
 mod ocsp;

@@ -24,6 +24,25 @@ fn assert_verifies(key: &VerificationKey, algorithm: SignatureAlgorithm, signatu
     altered[last] ^= 1;
     assert_eq!(key.verify(algorithm, MESSAGE, &altered), Err(SignatureError::Bad), "{algorithm}");
     assert_eq!(key.verify(algorithm, MESSAGE, &[]), Err(SignatureError::Bad), "{algorithm}");
+    // By the digest alone the answer is the same, where there is one.
+    let Some(digest) = algorithm.digest() else {
+        let needed = Err(SignatureError::MessageNeeded { signature: algorithm });
+        assert_eq!(key.verify_digest(algorithm, MESSAGE, signature), needed);
+        return;
+    };
+    let value = digest.of(MESSAGE).unwrap();
+    assert_eq!(key.verify_digest(algorithm, &value, signature), Ok(()), "{algorithm} under {}", key.algorithm());
+    let other = digest.of(b"moon").unwrap();
+    for (value, signature) in [
+        (&other[..], signature),
+        (&value, &altered),
+        (&value, &[]),
+        (&value[1..], signature),
+        (MESSAGE, signature),
+        (&[], signature),
+    ] {
+        assert_eq!(key.verify_digest(algorithm, value, signature), Err(SignatureError::Bad), "{algorithm}");
+    }
 }
 
 fn sign(private: &PKey<Private>, digest: MessageDigest) -> Vec<u8> {
@@ -61,6 +80,8 @@ fn rsa_by_both_paddings_and_old_digests() {
             // Another salt than the one that was signed with.
             let other = SignatureAlgorithm::RsaPss { digest, mask_digest, salt_octets: salt_octets + 1 };
             assert_eq!(public.verify(other, MESSAGE, &signature), Err(SignatureError::Bad));
+            let value = digest.of(MESSAGE).unwrap();
+            assert_eq!(public.verify_digest(other, &value, &signature), Err(SignatureError::Bad));
         }
     }
 }
@@ -101,6 +122,47 @@ fn edwards_curves() {
     ] {
         let signature = Signer::new_without_digest(&private).unwrap().sign_oneshot_to_vec(MESSAGE).unwrap();
         assert_verifies(&key(&private), algorithm, &signature);
+    }
+}
+
+#[test]
+fn ml_dsa_as_openssl_signs_it() {
+    for (level, certificate, signature) in [
+        (
+            MlDsaLevel::MlDsa44,
+            &include_bytes!("../../../../testdata/ml-dsa/44.der")[..],
+            &include_bytes!("../../../../testdata/ml-dsa/44.sig")[..],
+        ),
+        (
+            MlDsaLevel::MlDsa65,
+            include_bytes!("../../../../testdata/ml-dsa/65.der"),
+            include_bytes!("../../../../testdata/ml-dsa/65.sig"),
+        ),
+        (
+            MlDsaLevel::MlDsa87,
+            include_bytes!("../../../../testdata/ml-dsa/87.der"),
+            include_bytes!("../../../../testdata/ml-dsa/87.sig"),
+        ),
+    ] {
+        let certificate = crate::verify::Certificate::from_der(certificate).unwrap();
+        let key = certificate.key().unwrap();
+        assert_eq!(key.algorithm(), KeyAlgorithm::MlDsa(level));
+        let algorithm = SignatureAlgorithm::MlDsa(level);
+        assert_verifies(key, algorithm, signature);
+        for at in (0..signature.len()).step_by(97) {
+            let mut altered = signature.to_vec();
+            altered[at] ^= 0x10;
+            assert_eq!(key.verify(algorithm, MESSAGE, &altered), Err(SignatureError::Bad), "octet {at}");
+        }
+        let other = if level == MlDsaLevel::MlDsa44 { MlDsaLevel::MlDsa65 } else { MlDsaLevel::MlDsa44 };
+        let mismatch = key.verify(SignatureAlgorithm::MlDsa(other), MESSAGE, signature);
+        assert!(matches!(mismatch, Err(SignatureError::Mismatch { .. })));
+        // RFC 9881 §4: the key is of its level's length.
+        let short = writer::tlv(writer::BIT_STRING, &[&[0], &key.bits()[1..]]);
+        let identifier = Reader::only(key.spki_der(), writer::SEQUENCE).unwrap().read().unwrap().whole;
+        let short = VerificationKey::from_spki_der(&writer::tlv(writer::SEQUENCE, &[identifier, &short]));
+        let length = KeyError::Malformed(DerError::Value { what: "length of an ML-DSA key" });
+        assert_eq!(short.map(|_| ()), Err(length));
     }
 }
 
