@@ -37,10 +37,11 @@ pub mod signature;
 mod timestamp;
 
 pub use anchor::{AnchorConstraints, AnchorError, AnchorRule, TrustAnchor};
-pub use budget::{BudgetExhausted, Costs, Resource};
+pub use budget::{Budget, BudgetExhausted, Costs, Resource};
 pub use certificate::{
-    AuthorityKeyIdentifier, BasicConstraints, Certificate, CertificateError, ExtensionRef, Finding, GeneralSubtree,
-    KeyUsage, MAX_CERTIFICATE_OCTETS, NameConstraints, PolicyConstraints, PolicyInformation, PolicyMapping, oid,
+    AccessDescription, AuthorityKeyIdentifier, BasicConstraints, Certificate, CertificateError, ExtensionRef, Finding,
+    GeneralSubtree, KeyUsage, MAX_CERTIFICATE_OCTETS, NameConstraints, PolicyConstraints, PolicyInformation,
+    PolicyMapping, oid,
 };
 pub use evidence::{Evidence, EvidenceError, HeldCertificate, Origin};
 pub use general_name::{GeneralName, NameForm};
@@ -50,7 +51,7 @@ pub use name::CanonicalName;
 pub use path::{Fault, NameViolation, PolicyOutcome};
 pub use revocation::{
     CertificateStatus, CrlError, HeldCrl, HeldOcspResponse, NotUsed, OcspCertStatus, OcspResponseError, Revocation,
-    Source, SourceKind, WhyNotUsed,
+    Source, SourceKind, WhyNotUsed, is_status_held,
 };
 pub use settings::{Conformance, PolicySet, RevocationMode, RevocationRule, Settings};
 pub use timestamp::{
