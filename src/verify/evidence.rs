@@ -174,7 +174,7 @@ impl Evidence {
     }
 
     /// The CRLs of this issuer.
-    pub(super) fn crls_of(&self, issuer: &CanonicalName) -> impl Iterator<Item = &HeldCrl> {
+    pub fn crls_of(&self, issuer: &CanonicalName) -> impl Iterator<Item = &HeldCrl> {
         self.crls_by_issuer.get(issuer).into_iter().flatten().filter_map(|at| self.crls.get(*at))
     }
 

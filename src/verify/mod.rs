@@ -37,7 +37,7 @@ pub mod signature;
 mod timestamp;
 
 pub use anchor::{AnchorConstraints, AnchorError, AnchorRule, TrustAnchor};
-pub use budget::{Budget, BudgetExhausted, Costs, Resource};
+pub use budget::{BudgetExhausted, Costs, Resource};
 pub use certificate::{
     AccessDescription, AuthorityKeyIdentifier, BasicConstraints, Certificate, CertificateError, ExtensionRef, Finding,
     GeneralSubtree, KeyUsage, MAX_CERTIFICATE_OCTETS, NameConstraints, PolicyConstraints, PolicyInformation,
@@ -51,7 +51,7 @@ pub use name::CanonicalName;
 pub use path::{Fault, NameViolation, PolicyOutcome};
 pub use revocation::{
     CertificateStatus, CrlError, HeldCrl, HeldOcspResponse, NotUsed, OcspCertStatus, OcspResponseError, Revocation,
-    Source, SourceKind, WhyNotUsed, is_status_held,
+    Source, SourceKind, Survey, WhyNotUsed,
 };
 pub use settings::{Conformance, PolicySet, RevocationMode, RevocationRule, Settings};
 pub use timestamp::{

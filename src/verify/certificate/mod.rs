@@ -11,7 +11,6 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::budget::{Budget, BudgetExhausted, Resource};
 use super::name::CanonicalName;
 use super::signature::{AlgorithmError, KeyError, SignatureAlgorithm, VerificationKey};
 use crate::asn1::{DerError, Oid, Reader, writer};
@@ -248,16 +247,6 @@ impl Certificate {
     /// A key that can't be used here.
     pub fn key(&self) -> Result<&VerificationKey, KeyError> {
         self.key.get_or_init(|| VerificationKey::from_spki_der(self.spki_der())).as_ref().map_err(Clone::clone)
-    }
-
-    /// Whether this key signed it, whatever the algorithm: for looking about, where a judgement does the judging.
-    ///
-    /// # Errors
-    /// The budget of signatures is spent.
-    pub fn is_signed_by(&self, key: &VerificationKey, budget: &mut Budget) -> Result<bool, BudgetExhausted> {
-        let Ok(algorithm) = self.signature_algorithm() else { return Ok(false) };
-        budget.spend(Resource::Signatures, 1)?;
-        Ok(key.verify(algorithm, self.tbs_der(), self.signature()).is_ok())
     }
 
     /// The SHA-256 of the original octets.

@@ -3,17 +3,17 @@
 //! Owns what CRLs and OCSP responses say and when they may be believed. Does not own where they come from (nothing is
 //! fetched here) nor the path of whoever signed them: for that the search is asked again. Enter at [`status_of`].
 
-mod at_hand;
 mod crl_status;
 mod held_crl;
 mod ocsp_response;
 mod ocsp_status;
 mod status;
+mod survey;
 
-pub use at_hand::is_status_held;
 pub use held_crl::{CrlError, HeldCrl};
 pub use ocsp_response::{HeldOcspResponse, OcspCertStatus, OcspResponseError};
 pub use status::{CertificateStatus, NotUsed, Revocation, Source, SourceKind, WhyNotUsed};
+pub use survey::Survey;
 
 pub(super) use crl_status::{Subject, status_of};
 
