@@ -2,7 +2,7 @@
 //!
 //! The rooms, from the lowest up; imports point down only (`tests/layers.rs` holds that):
 //! [`asn1`], [`crypto`] < [`clock`], [`keys`], [`store`] < [`ledger`] < [`ca`] < [`tsa`], [`ocsp`], [`crls`], [`verify`] <
-//! [`config`] < [`http`] < [`app`] < [`cli`]. docs/ARCHITECTURE.md says what each owns.
+//! [`gather`] < [`config`] < [`http`] < [`app`] < [`cli`]. docs/ARCHITECTURE.md says what each owns.
 
 pub mod app;
 pub mod asn1;
@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod crls;
 pub mod crypto;
+pub mod gather;
 pub mod http;
 pub mod keys;
 pub mod ledger;

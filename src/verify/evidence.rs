@@ -209,8 +209,13 @@ impl Evidence {
         self.by_subject.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// The certificates with this subject.
+    pub fn certificates_of(&self, subject: &CanonicalName) -> impl Iterator<Item = &HeldCertificate> {
+        self.by_subject(subject).iter().filter_map(|at| self.certificates.get(*at))
+    }
+
     /// The CRLs of this issuer.
-    pub(super) fn crls_of(&self, issuer: &CanonicalName) -> impl Iterator<Item = &HeldCrl> {
+    pub fn crls_of(&self, issuer: &CanonicalName) -> impl Iterator<Item = &HeldCrl> {
         self.crls_by_issuer.get(issuer).into_iter().flatten().filter_map(|at| self.crls.get(*at))
     }
 

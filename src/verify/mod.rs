@@ -46,8 +46,9 @@ pub mod wording;
 pub use anchor::{AnchorConstraints, AnchorError, AnchorRule, TrustAnchor};
 pub use budget::{BudgetExhausted, Costs, Resource};
 pub use certificate::{
-    AuthorityKeyIdentifier, BasicConstraints, Certificate, CertificateError, ExtensionRef, Finding, GeneralSubtree,
-    KeyUsage, MAX_CERTIFICATE_OCTETS, NameConstraints, PolicyConstraints, PolicyInformation, PolicyMapping, oid,
+    AccessDescription, AuthorityKeyIdentifier, BasicConstraints, Certificate, CertificateError, ExtensionRef, Finding,
+    GeneralSubtree, KeyUsage, MAX_CERTIFICATE_OCTETS, NameConstraints, PolicyConstraints, PolicyInformation,
+    PolicyMapping, oid,
 };
 pub use document::{Document, DocumentError};
 pub use evidence::{Evidence, EvidenceError, HeldCertificate, Origin};
@@ -59,7 +60,7 @@ pub use name::CanonicalName;
 pub use path::{Fault, NameViolation, PolicyOutcome};
 pub use revocation::{
     CertificateStatus, CrlError, HeldCrl, HeldOcspResponse, NotUsed, OcspCertStatus, OcspResponseError, Revocation,
-    Source, SourceKind, SourceSigner, WhyNotUsed,
+    Source, SourceKind, SourceSigner, Survey, WhyNotUsed,
 };
 pub use settings::{Conformance, ExistedBy, PolicySet, RevocationMode, RevocationRule, Settings};
 pub use timestamp::{

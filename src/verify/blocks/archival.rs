@@ -63,7 +63,7 @@ impl Validator<'_> {
                     continue;
                 }
             };
-            let (data, signer, digest) = (case.data, case.verification.signer, token.imprint_digest);
+            let (data, signer, digest) = (case.data, &case.verification.signer, token.imprint_digest);
             let archive = match is_v3 {
                 true => data.archive_timestamp_v3(signer, case.content, &token.signed_data, digest),
                 false => data.archive_timestamp_v2(signer, case.content, &token.signed_data, digest),

@@ -32,20 +32,28 @@ impl Validator<'_> {
     /// Judges the counter-signatures of a signature at the context's time.
     pub(super) fn counter_signatures(&mut self, case: &Case<'_, '_, '_>) -> Vec<CounterSignatureValidation> {
         let verifications =
-            case.data.counter_signatures(case.verification.signer, self.context.evidence, self.limits());
+            case.data.counter_signatures(&case.verification.signer, self.context.evidence, self.limits());
         self.spend_signatures(verifications.len());
         let mut validations = Vec::with_capacity(verifications.len());
-        for verification in verifications {
+        for counter in verifications {
             let mut validation = CounterSignatureValidation {
                 conclusion: Conclusion::passed(),
-                depth: verification.depth,
-                signer: verification.certificate.clone(),
-                origin: verification.origin,
-                algorithm: verification.algorithm,
+                depth: counter.depth,
+                signer: None,
+                origin: None,
+                algorithm: None,
                 certificate: None,
                 checks: Checks::default(),
             };
-            let signature = verification.fault.as_ref().map_or_else(Conclusion::passed, of_signer_fault);
+            let signature = match counter.verification {
+                Err(error) => Conclusion::indeterminate(SubIndication::FormatFailure, error),
+                Ok(verification) => {
+                    validation.signer = verification.certificate;
+                    validation.origin = verification.origin;
+                    validation.algorithm = verification.algorithm;
+                    verification.fault.as_ref().map_or_else(Conclusion::passed, of_signer_fault)
+                }
+            };
             validation.checks.concluded("signature", &signature, "it is over the signature above, and holds");
             validation.conclusion =
                 if signature.is_passed() { self.counter_signer(&mut validation) } else { signature };

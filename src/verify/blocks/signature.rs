@@ -111,11 +111,11 @@ impl Validator<'_> {
         verifications.iter().map(|verification| self.validate_signer(data, content, verification)).collect()
     }
 
-    fn validate_signer(
+    fn validate_signer<'a>(
         &mut self,
-        data: &SignedData<'_>,
+        data: &SignedData<'a>,
         content: Content<'_>,
-        verification: &SignerVerification<'_, '_>,
+        verification: &SignerVerification<'_, 'a>,
     ) -> SignatureValidation {
         let signature_sha256 = sha256(verification.signer.signature);
         let attributes = verification.attributes.as_ref();

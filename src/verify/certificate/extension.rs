@@ -46,6 +46,10 @@ pub mod oid {
     pub const SUBJECT_INFO_ACCESS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 11];
     /// id-pkix-ocsp-nocheck.
     pub const OCSP_NO_CHECK: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 48, 1, 5];
+    /// id-ad-ocsp, an access method of authorityInfoAccess.
+    pub const ACCESS_OCSP: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 48, 1];
+    /// id-ad-caIssuers, an access method of authorityInfoAccess.
+    pub const ACCESS_CA_ISSUERS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 48, 2];
     /// id-kp-OCSPSigning.
     pub const OCSP_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 9];
     /// emailAddress, the attribute (PKCS #9).
@@ -157,6 +161,15 @@ pub struct PolicyMapping<'a> {
     pub issuer_domain: &'a [u8],
     /// subjectDomainPolicy.
     pub subject_domain: &'a [u8],
+}
+
+/// One AccessDescription of authorityInfoAccess (§4.2.2.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessDescription<'a> {
+    /// accessMethod's content octets.
+    pub method: &'a [u8],
+    /// accessLocation.
+    pub location: GeneralName<'a>,
 }
 
 /// policyConstraints (§4.2.1.11): numbers of certificates to skip.
@@ -390,6 +403,23 @@ impl Certificate {
     /// Malformed.
     pub fn freshest_crl(&self) -> Result<Vec<DistributionPoint>, crl::scope::ScopeError> {
         self.points(oid::FRESHEST_CRL)
+    }
+
+    /// authorityInfoAccess; empty where absent.
+    ///
+    /// # Errors
+    /// Malformed.
+    pub fn authority_info_access(&self) -> Result<Vec<AccessDescription<'_>>, DerError> {
+        let read = self.value(oid::AUTHORITY_INFO_ACCESS, |value| {
+            items(value, |list| {
+                let mut fields = list.enter(writer::SEQUENCE)?;
+                let method = fields.expect(writer::OBJECT_IDENTIFIER)?.content;
+                let location = GeneralName::read(&mut fields)?;
+                fields.finish()?;
+                Ok(AccessDescription { method, location })
+            })
+        })?;
+        Ok(read.unwrap_or_default())
     }
 
     fn points(&self, oid: &[u8]) -> Result<Vec<DistributionPoint>, crl::scope::ScopeError> {

@@ -17,8 +17,8 @@ use crate::asn1::{DerError, Oid, Reader, writer};
 use crate::crypto::sha256;
 
 pub use extension::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtensionRef, GeneralSubtree, KeyUsage, NameConstraints,
-    PolicyConstraints, PolicyInformation, PolicyMapping, oid,
+    AccessDescription, AuthorityKeyIdentifier, BasicConstraints, ExtensionRef, GeneralSubtree, KeyUsage,
+    NameConstraints, PolicyConstraints, PolicyInformation, PolicyMapping, oid,
 };
 pub use findings::Finding;
 

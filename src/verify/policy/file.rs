@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 
@@ -251,6 +252,7 @@ impl PolicyFile {
         })?;
         let trusted = base.map(|base| &base.timestamps_trusted);
         Ok(Policy {
+            fingerprint: OnceLock::new(),
             name: name.to_owned(),
             description: either(self.description, base.map(|base| base.description.clone()), || {
                 "description".to_owned()

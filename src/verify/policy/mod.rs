@@ -20,11 +20,12 @@ mod suites;
 mod value;
 
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use super::anchor::AnchorConstraints;
 use super::settings::{Conformance, PolicySet, RevocationMode};
 use crate::asn1::Oid;
+use crate::crypto::sha256;
 
 pub use anchors::{AnchorFileError, MAX_ANCHOR_FILE_OCTETS, read_anchors};
 pub use constraint::{Constraint, Level, Levels, UnknownName};
@@ -53,6 +54,8 @@ pub struct Policy {
     pub timestamps_trusted: TimestampTrust,
     /// What follows where a single constraint does not hold.
     pub levels: Levels,
+    /// See [`Self::fingerprint`].
+    fingerprint: OnceLock<[u8; 32]>,
 }
 
 /// What an anchor is trusted for.
@@ -175,6 +178,28 @@ static WITHOUT_REVOCATION: LazyLock<Policy> = LazyLock::new(|| {
 impl Policy {
     /// The names of the policies that Noonmark comes with.
     pub const BUILT_IN: [&'static str; 2] = ["default", "without-revocation"];
+
+    /// A digest of all that the policy says: the same for policies that say the same.
+    #[must_use]
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        self.fingerprint.get_or_init(|| {
+            let Self {
+                name: _,
+                description: _,
+                suites,
+                anchors: _,
+                signer,
+                timestamps,
+                revocation,
+                timestamps_trusted,
+                levels,
+                fingerprint: _,
+            } = self;
+            let words =
+                format!("{suites:?} {signer:?} {timestamps:?} {revocation:?} {timestamps_trusted:?} {levels:?}");
+            sha256(words.as_bytes())
+        })
+    }
 
     /// What is demanded where nothing else is asked. It has no anchors.
     #[must_use]

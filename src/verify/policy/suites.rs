@@ -95,13 +95,15 @@ impl CryptographicSuites {
             (SignatureAlgorithm::Ecdsa(_), K::Ec(curve)) => self.sized_key(SizedKey::Ecdsa, curve_bits(curve)),
             // These are listed by the name that the key is shown by.
             (SignatureAlgorithm::Ed25519, K::Ed25519) | (SignatureAlgorithm::Ed448, K::Ed448) => self.named_key(key),
+            (SignatureAlgorithm::MlDsa(level), K::MlDsa(of_key)) if level == of_key => self.named_key(key),
             (
                 SignatureAlgorithm::RsaPkcs1(_)
                 | SignatureAlgorithm::RsaPss { .. }
                 | SignatureAlgorithm::Dsa(_)
                 | SignatureAlgorithm::Ecdsa(_)
                 | SignatureAlgorithm::Ed25519
-                | SignatureAlgorithm::Ed448,
+                | SignatureAlgorithm::Ed448
+                | SignatureAlgorithm::MlDsa(_),
                 _,
             ) => Reliability::Never,
         }

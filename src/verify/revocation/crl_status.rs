@@ -11,7 +11,7 @@ use super::super::certificate::Certificate;
 use super::super::judgement::Failure;
 use super::super::name::CanonicalName;
 use super::super::path::{Judge, PathCertificate, Request, WorkingKey};
-use super::super::settings::{Conformance, Settings};
+use super::super::settings::{Conformance, RevocationRule, Settings};
 use super::super::signature::{SignatureAlgorithm, SignatureError, VerificationKey};
 use super::held_crl::canonical_points;
 use super::ocsp_status::by_ocsp;
@@ -52,17 +52,20 @@ fn address(certificate: &Certificate) -> usize {
     std::ptr::from_ref(certificate).addr()
 }
 
-/// Whether evidence is current by the rule, and proven to have existed where that is asked.
+/// Whether evidence is proven to have existed, where that is asked.
+pub(super) fn check_existence(settings: &Settings<'_>, sha256: &[u8; 32]) -> Result<(), WhyNotUsed> {
+    match settings.existed_by {
+        Some(demand) if demand.proofs.earliest_s(sha256) > demand.time_s => Err(WhyNotUsed::NoProofOfExistence),
+        _ => Ok(()),
+    }
+}
+
+/// Whether evidence is current by the rule.
 pub(super) fn check_window(
-    settings: &Settings<'_>,
-    sha256: &[u8; 32],
+    rule: &RevocationRule,
     this_update_s: i64,
     next_update_s: Option<i64>,
 ) -> Result<(), WhyNotUsed> {
-    let rule = &settings.revocation;
-    if settings.existed_by.is_some_and(|demand| demand.proofs.earliest_s(sha256) > demand.time_s) {
-        return Err(WhyNotUsed::NoProofOfExistence);
-    }
     if this_update_s > rule.latest_this_update_s {
         return Err(WhyNotUsed::NotYetCurrent);
     }
@@ -233,7 +236,8 @@ fn usable(
 fn check_usable(judge: &Judge<'_>, crl: &HeldCrl) -> Result<(), WhyNotUsed> {
     let header = &crl.crl().header;
     let next_update_s = header.next_update.map(|time| time.seconds);
-    check_window(judge.settings, crl.sha256(), header.this_update.seconds, next_update_s)?;
+    check_existence(judge.settings, crl.sha256())?;
+    check_window(&judge.settings.revocation, header.this_update.seconds, next_update_s)?;
     if !crl.obstacles().is_empty() {
         return Err(WhyNotUsed::Obstacle);
     }

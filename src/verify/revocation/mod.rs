@@ -8,10 +8,12 @@ mod held_crl;
 mod ocsp_response;
 mod ocsp_status;
 mod status;
+mod survey;
 
 pub use held_crl::{CrlError, HeldCrl};
 pub use ocsp_response::{HeldOcspResponse, OcspCertStatus, OcspResponseError};
 pub use status::{CertificateStatus, NotUsed, Revocation, Source, SourceKind, SourceSigner, WhyNotUsed};
+pub use survey::Survey;
 
 pub(super) use crl_status::{Subject, status_of};
 

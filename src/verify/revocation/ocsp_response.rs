@@ -9,7 +9,7 @@ use super::super::evidence::Origin;
 use super::super::name::CanonicalName;
 use super::minimal;
 use crate::asn1::{CertId, DerError, Reader, writer};
-use crate::crypto::sha256;
+use crate::crypto::{DigestAlgorithm, sha256};
 
 /// Octets of a response that are read: a few answers and a few certificates.
 const MAX_RESPONSE_OCTETS: usize = 1024 * 1024;
@@ -93,6 +93,17 @@ pub(super) struct Single {
 pub(super) enum ResponderId {
     ByName(CanonicalName),
     ByKey(Vec<u8>),
+}
+
+impl ResponderId {
+    /// Whether it is the responder with this name and these bits of a key.
+    pub(super) fn is(&self, name: &CanonicalName, bits: &[u8]) -> bool {
+        match self {
+            Self::ByName(named) => named == name,
+            // The SHA-1 of the key's bits, whatever the CertIDs are made with.
+            Self::ByKey(hash) => DigestAlgorithm::Sha1.digest(bits).as_ref() == hash,
+        }
+    }
 }
 
 /// A successful, basic OCSP response.

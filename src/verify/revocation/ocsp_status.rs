@@ -9,7 +9,7 @@ use super::super::certificate::{Certificate, oid};
 use super::super::name::CanonicalName;
 use super::super::path::{Inputs, Judge, is_acceptable, validate};
 use super::super::signature::{SignatureAlgorithm, VerificationKey};
-use super::crl_status::{Subject, check_window, status_of};
+use super::crl_status::{Subject, check_existence, check_window, status_of};
 use super::ocsp_response::{ResponderId, Single};
 use super::{
     CertificateStatus, HeldOcspResponse, NotUsed, OcspCertStatus, Revocation, Source, SourceKind, SourceSigner,
@@ -70,17 +70,27 @@ pub(super) fn by_ocsp<'a>(
     Ok(None)
 }
 
-/// Whether a CertID is the certificate's: by its issuer's name and key, whatever the digest.
 fn speaks_of(response: &HeldOcspResponse, single: &Single, subject: &Subject<'_, '_>) -> bool {
+    let issuer =
+        subject.above.last().map(|issuer| &**issuer.certificate).or(subject.anchor.certificate().map(|own| &**own));
+    is_about(response, single, subject.certificate, subject.issuer_key.key(), issuer)
+}
+
+/// Whether a CertID is the certificate's: by its issuer's name and key, whatever the digest.
+pub(super) fn is_about(
+    response: &HeldOcspResponse,
+    single: &Single,
+    certificate: &Certificate,
+    issuer_key: &VerificationKey,
+    issuer: Option<&Certificate>,
+) -> bool {
     let oid = response.part(&single.hash_oid);
     let Some(digest) = DigestAlgorithm::ALL.into_iter().find(|digest| digest.oid().as_bytes() == oid) else {
         return false;
     };
-    let certificate = subject.certificate;
     let is_of = |hash: &std::ops::Range<usize>, octets: &[u8]| response.part(hash) == digest.digest(octets).as_ref();
-    let issuer = subject.above.last().map(|issuer| issuer.certificate).or(subject.anchor.certificate());
     minimal(response.part(&single.serial)) == minimal(certificate.serial())
-        && is_of(&single.issuer_key_hash, subject.issuer_key.key().bits())
+        && is_of(&single.issuer_key_hash, issuer_key.bits())
         // A CA that writes its name in two ways may have hashed either.
         && (is_of(&single.issuer_name_hash, certificate.issuer_der())
             || issuer.is_some_and(|issuer| is_of(&single.issuer_name_hash, issuer.subject_der())))
@@ -92,7 +102,8 @@ fn check_answer(
     single: &Single,
     certificate: &Certificate,
 ) -> Result<(), WhyNotUsed> {
-    check_window(judge.settings, response.sha256(), single.this_update_s, single.next_update_s)?;
+    check_existence(judge.settings, response.sha256())?;
+    check_window(&judge.settings.revocation, single.this_update_s, single.next_update_s)?;
     if response.unknown_critical || single.unknown_critical {
         return Err(WhyNotUsed::Obstacle);
     }
@@ -117,11 +128,7 @@ fn check_signer<'a>(
     };
     let name = std::ptr::from_ref(response).addr();
     let issuer_name = subject.certificate.issuer_name();
-    let is_named = |subject: &CanonicalName, bits: &[u8]| match &response.responder_id {
-        ResponderId::ByName(named) => named == subject,
-        // The SHA-1 of the key's bits, whatever the CertIDs are made with.
-        ResponderId::ByKey(hash) => DigestAlgorithm::Sha1.digest(bits).as_ref() == hash,
-    };
+    let is_named = |subject: &CanonicalName, bits: &[u8]| response.responder_id.is(subject, bits);
     let mut why = WhyNotUsed::NoSigner;
     let verify = |judge: &mut Judge<'a>, key: &VerificationKey| {
         if !judge.settings.algorithms.permits(algorithm, key.algorithm()) {

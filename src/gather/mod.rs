@@ -1,0 +1,44 @@
+//! Fetching what a judgement lacks, before it is judged: issuers' certificates, OCSP answers, CRLs.
+//!
+//! Owns where may be fetched from, what fetching may cost, what is asked for and where the certificates say that it is
+//! (RFC 5280 §4.2.1.13, §4.2.2.1). Does not own whether what came may be believed: it is added to the evidence, and `verify`
+//! judges. Nor others' CRLs that are held for long: `crls::external` mirrors those.
+//!
+//! URLs are written by strangers, so that a document could make a server ask hosts in its operator's network. Only HTTP, only
+//! the usual ports, and only addresses of the public internet are fetched from, unless a rule names the host; the addresses
+//! that are looked at are those that are connected to, at each redirection anew. CRLs and OCSP responders are asked for
+//! certificates below a trust anchor only.
+//!
+//! Enter at [`Gatherer::gather`].
+//!
+//! | file | what |
+//! |---|---|
+//! | `settings.rs`, `host_rule.rs` | what goes in |
+//! | `address.rs`, `destination.rs`, `resolver.rs` | where may be fetched from |
+//! | `fetcher.rs`, `pem.rs` | octets over HTTP, bounded; DER from them |
+//! | `ocsp_request.rs` | what a responder is asked |
+//! | `chains.rs` | who issued what, as far as it is held |
+//! | `gatherer.rs`, `budget.rs` | the order of things, and what it may cost |
+//! | `report.rs` | what comes out besides the evidence |
+
+mod address;
+mod budget;
+mod chains;
+mod destination;
+mod fetcher;
+mod gatherer;
+mod host_rule;
+mod ocsp_request;
+mod pem;
+mod report;
+mod resolver;
+mod settings;
+
+pub use address::NotPublic;
+pub use gatherer::Gatherer;
+pub use host_rule::{HostRule, HostRuleError};
+pub use report::{Exhausted, FetchError, FetchKind, FetchRecord, Gathered};
+pub use settings::{GatherLimits, GatherSettings};
+
+#[cfg(test)]
+mod tests;
