@@ -7,6 +7,7 @@ use super::certificate::{Certificate, CertificateError};
 use super::cms::CmsError;
 use super::name::CanonicalName;
 use super::revocation::{CrlError, HeldCrl, HeldOcspResponse, OcspResponseError};
+use crate::crypto::sha256;
 
 /// Certificates that evidence holds: more than any document's or directory's, and few enough to be looked through.
 const MAX_CERTIFICATES: usize = 16 * 1024;
@@ -84,16 +85,17 @@ pub struct HeldCertificate {
     pub(super) is_ca: bool,
 }
 
-/// All evidence of one judgement. The same certificate is held once, with the origin that it came from first.
-#[derive(Default)]
+/// All evidence of one judgement. The same piece is held once, with the origin that it came from first. A copy shares
+/// what was read.
+#[derive(Clone, Default)]
 pub struct Evidence {
     certificates: Vec<HeldCertificate>,
     known: HashSet<[u8; 32]>,
     by_subject: HashMap<CanonicalName, Vec<usize>>,
     octets: usize,
-    crls: Vec<HeldCrl>,
+    crls: Vec<Arc<HeldCrl>>,
     crls_by_issuer: HashMap<CanonicalName, Vec<usize>>,
-    ocsp_responses: Vec<HeldOcspResponse>,
+    ocsp_responses: Vec<Arc<HeldOcspResponse>>,
     ocsp_by_serial: HashMap<Vec<u8>, Vec<usize>>,
 }
 
@@ -143,9 +145,13 @@ impl Evidence {
         if self.crls.len() == MAX_REVOCATION_ITEMS {
             return Err(EvidenceError::TooMany { what: "CRLs", limit: MAX_REVOCATION_ITEMS });
         }
+        // The same again costs nothing: it is not read.
+        if !self.known.insert(sha256(der)) {
+            return Ok(());
+        }
         let crl = HeldCrl::from_der(der, origin)?;
         self.crls_by_issuer.entry(crl.issuer_name().clone()).or_default().push(self.crls.len());
-        self.crls.push(crl);
+        self.crls.push(Arc::new(crl));
         Ok(())
     }
 
@@ -157,6 +163,9 @@ impl Evidence {
         if self.ocsp_responses.len() == MAX_REVOCATION_ITEMS {
             return Err(EvidenceError::TooMany { what: "OCSP responses", limit: MAX_REVOCATION_ITEMS });
         }
+        if !self.known.insert(sha256(der)) {
+            return Ok(());
+        }
         let response = HeldOcspResponse::from_der(der, origin)?;
         let at = self.ocsp_responses.len();
         for serial in response.serials() {
@@ -165,7 +174,7 @@ impl Evidence {
                 list.push(at);
             }
         }
-        self.ocsp_responses.push(response);
+        self.ocsp_responses.push(Arc::new(response));
         Ok(())
     }
 
@@ -177,13 +186,13 @@ impl Evidence {
 
     /// Every CRL.
     #[must_use]
-    pub fn crls(&self) -> &[HeldCrl] {
+    pub fn crls(&self) -> &[Arc<HeldCrl>] {
         &self.crls
     }
 
     /// Every OCSP response.
     #[must_use]
-    pub fn ocsp_responses(&self) -> &[HeldOcspResponse] {
+    pub fn ocsp_responses(&self) -> &[Arc<HeldOcspResponse>] {
         &self.ocsp_responses
     }
 
@@ -216,11 +225,11 @@ impl Evidence {
 
     /// The CRLs of this issuer.
     pub fn crls_of(&self, issuer: &CanonicalName) -> impl Iterator<Item = &HeldCrl> {
-        self.crls_by_issuer.get(issuer).into_iter().flatten().filter_map(|at| self.crls.get(*at))
+        self.crls_by_issuer.get(issuer).into_iter().flatten().filter_map(|at| self.crls.get(*at)).map(Arc::as_ref)
     }
 
     /// The OCSP responses that speak of this serial, minimal content octets.
     pub(super) fn ocsp_responses_for(&self, serial: &[u8]) -> impl Iterator<Item = &HeldOcspResponse> {
-        self.ocsp_by_serial.get(serial).into_iter().flatten().filter_map(|at| self.ocsp_responses.get(*at))
+        self.ocsp_by_serial.get(serial).into_iter().flatten().filter_map(|at| self.ocsp_responses.get(*at)).map(Arc::as_ref)
     }
 }
