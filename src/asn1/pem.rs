@@ -1,0 +1,114 @@
+//! PEM (RFC 7468), read leniently: text before and between blocks, any label, lines of any length.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
+const DASHES: &[u8] = b"-----";
+
+/// Why a block can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PemError {
+    /// It does not end.
+    #[error("what begins on line {line} has no END")]
+    Unended {
+        /// The line of BEGIN, from 1.
+        line: usize,
+    },
+    /// What it holds is not base64; encrypted PEM with its headers neither.
+    #[error("what begins on line {line} is not base64")]
+    Base64 {
+        /// The line of BEGIN, from 1.
+        line: usize,
+    },
+}
+
+/// One block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PemBlock<'a> {
+    /// What stands behind BEGIN.
+    pub label: &'a [u8],
+    /// The line of BEGIN, from 1.
+    pub line: usize,
+    /// What it holds.
+    pub octets: Vec<u8>,
+}
+
+/// Whether there is a block somewhere in it.
+#[must_use]
+pub fn is_pem(octets: &[u8]) -> bool {
+    find(octets, BEGIN).is_some()
+}
+
+/// The blocks, in their order; after an error there are no more.
+pub fn pem_blocks(octets: &[u8]) -> impl Iterator<Item = Result<PemBlock<'_>, PemError>> {
+    let (mut rest, mut line) = (octets, 1);
+    std::iter::from_fn(move || {
+        let start = find(rest, BEGIN)?;
+        line += lines(rest.get(..start)?);
+        let block = next_block(rest.get(start..)?, line);
+        match block {
+            Ok((block, length)) => {
+                let read = rest.get(start..start + length)?;
+                line += lines(read);
+                rest = rest.get(start + length..)?;
+                Some(Ok(block))
+            }
+            Err(error) => {
+                rest = &[];
+                Some(Err(error))
+            }
+        }
+    })
+}
+
+/// The block that octets begin with, and how long it is up to its END.
+fn next_block(octets: &[u8], line: usize) -> Result<(PemBlock<'_>, usize), PemError> {
+    let unended = PemError::Unended { line };
+    let label_on = octets.get(BEGIN.len()..).unwrap_or_default();
+    let label_length = find(label_on, DASHES).ok_or(unended)?;
+    let body_at = BEGIN.len() + label_length + DASHES.len();
+    let body = octets.get(body_at..).unwrap_or_default();
+    let end = find(body, END).ok_or(unended)?;
+    let text: Vec<u8> = body.iter().take(end).copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
+    let decoded = STANDARD.decode(text).map_err(|_| PemError::Base64 { line })?;
+    let label = label_on.get(..label_length).unwrap_or_default();
+    Ok((PemBlock { label, line, octets: decoded }, body_at + end + END.len()))
+}
+
+fn lines(octets: &[u8]) -> usize {
+    octets.iter().filter(|octet| **octet == b'\n').count()
+}
+
+fn find(octets: &[u8], wanted: &[u8]) -> Option<usize> {
+    octets.windows(wanted.len()).position(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<Result<(usize, Vec<u8>), PemError>> {
+        pem_blocks(text.as_bytes()).map(|block| block.map(|block| (block.line, block.octets))).collect()
+    }
+
+    #[test]
+    fn each_block_is_read_whatever_stands_between() {
+        let two = "subject=x\r\n-----BEGIN CERTIFICATE-----\r\nMA\r\nA=\r\n-----END CERTIFICATE-----\r\nbetween\n\
+            -----BEGIN X509 CRL-----\nMQA=\n-----END X509 CRL-----\n";
+        assert_eq!(read(two), [Ok((2, vec![0x30, 0])), Ok((7, vec![0x31, 0]))]);
+        assert!(is_pem(two.as_bytes()) && !is_pem(b"0-"));
+        let block = pem_blocks(two.as_bytes()).next().unwrap().unwrap();
+        assert_eq!(block.label, b"CERTIFICATE");
+    }
+
+    #[test]
+    fn what_is_no_block_ends_the_reading() {
+        let unended = "\n-----BEGIN CERTIFICATE-----\nMAA=";
+        assert_eq!(read(unended), [Err(PemError::Unended { line: 2 })]);
+        assert_eq!(read("-----BEGIN CERTIFICATE"), [Err(PemError::Unended { line: 1 })]);
+        let encrypted = "-----BEGIN X-----\nProc-Type: 4,ENCRYPTED\n\nMAA=\n-----END X-----\n-----BEGIN Y-----";
+        assert_eq!(read(encrypted), [Err(PemError::Base64 { line: 1 })]);
+    }
+}
