@@ -185,7 +185,7 @@ impl Document {
                 crls: context.evidence.crls().len(),
                 ocsp_responses: context.evidence.ocsp_responses().len(),
                 not_taken: not_taken.iter().map(|one| format!("{:?}: {}", one.kind, one.error)).collect(),
-                fetched: Vec::new(),
+                ..EvidenceReport::default()
             },
         };
         let mut validator = Validator::new(context);

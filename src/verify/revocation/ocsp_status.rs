@@ -192,6 +192,17 @@ fn time_of_delegate_s(judge: &Judge<'_>, response: &HeldOcspResponse) -> i64 {
     settings.time_s.max(response.produced_at_s)
 }
 
+/// Whether a certificate is for signing answers (§4.2.2.2), and its keyUsage, if it has one, allows to sign.
+pub(super) fn may_sign_answers(delegate: &Certificate) -> bool {
+    let purposes = delegate.extended_key_usage();
+    let is_responder = matches!(purposes, Ok(Some(purposes)) if purposes.contains(&oid::OCSP_SIGNING));
+    let signs = match delegate.key_usage() {
+        Ok(usage) => usage.is_none_or(|usage| usage.digital_signature() || usage.non_repudiation()),
+        Err(_) => false,
+    };
+    is_responder && signs
+}
+
 /// "This certificate MUST be issued directly by the CA that is identified in the request", with id-kp-OCSPSigning, under the
 /// key that issued the certificate asked about.
 fn check_delegate<'a>(
@@ -200,13 +211,7 @@ fn check_delegate<'a>(
     delegate: &'a Arc<Certificate>,
     subject: &Subject<'a, '_>,
 ) -> Result<Result<(), WhyNotUsed>, BudgetExhausted> {
-    let purposes = delegate.extended_key_usage();
-    let is_responder = matches!(purposes, Ok(Some(purposes)) if purposes.contains(&oid::OCSP_SIGNING));
-    let signs = match delegate.key_usage() {
-        Ok(usage) => usage.is_none_or(|usage| usage.digital_signature() || usage.non_repudiation()),
-        Err(_) => false,
-    };
-    if !is_responder || !signs {
+    if !may_sign_answers(delegate) {
         return Ok(Err(WhyNotUsed::SignerNotAllowed));
     }
     let mut path: Vec<&'a Certificate> = subject.above.iter().map(|above| &**above.certificate).collect();
