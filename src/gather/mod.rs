@@ -41,7 +41,7 @@ pub use gatherer::Gatherer;
 pub use host_rule::{HostRule, HostRuleError};
 pub use report::{Exhausted, FetchError, FetchKind, FetchRecord, Gathered};
 pub use settings::{GatherLimits, GatherSettings};
-pub use verifier::{NamedPolicy, Question, Verified, Verifier, VerifierError};
+pub use verifier::{NamedPolicy, Question, QuestionTime, Verified, Verifier, VerifierError};
 
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,15 @@ pub enum VerifierError {
     Document(#[from] DocumentError),
 }
 
+/// For when is judged, and with what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuestionTime {
+    /// The time that is judged for, seconds since 1970.
+    pub judged_s: i64,
+    /// Revocation data may have been made up to this time.
+    pub evidence_until_s: i64,
+}
+
 /// What is asked.
 pub struct Question<'q> {
     /// The document's octets.
@@ -49,8 +58,8 @@ pub struct Question<'q> {
     pub content: &'q GivenContent,
     /// The policy's name; `None` for the first choice.
     pub policy: Option<&'q str>,
-    /// The time that is judged for, seconds since 1970.
-    pub time_s: i64,
+    /// The time.
+    pub time: QuestionTime,
     /// What is held.
     pub held: Evidence,
 }
@@ -104,7 +113,7 @@ impl Verifier {
     /// A policy that is not known, or octets that are no document.
     pub fn verify(&self, question: Question<'_>) -> Result<Verified, VerifierError> {
         let document = Document::read(question.document)?;
-        self.verify_document(document, question.content, question.policy, question.time_s, question.held)
+        self.verify_document(document, question.content, question.policy, question.time, question.held)
     }
 
     /// As [`Self::verify`], of a document that was read.
@@ -116,7 +125,7 @@ impl Verifier {
         document: Document,
         content: &GivenContent,
         policy: Option<&str>,
-        time_s: i64,
+        time: QuestionTime,
         mut evidence: Evidence,
     ) -> Result<Verified, VerifierError> {
         let named = self.policy(policy)?;
@@ -127,13 +136,14 @@ impl Verifier {
                 let mut anchors = named.anchors.signers.clone();
                 anchors.extend(named.anchors.timestamping.iter().map(Arc::clone));
                 let targets = document.targets(&evidence);
-                gatherer.gather(&mut evidence, &targets, &anchors, time_s)
+                gatherer.gather(&mut evidence, &targets, &anchors, time.judged_s)
             }
         };
         // A document can be written so that gathering ends before the revocation that counts: nothing unknown passes then.
         let strict = gathered.exhausted.map(|_| without_tolerance(&named.policy));
         let context = Context {
-            time_s,
+            time_s: time.judged_s,
+            evidence_until_s: time.evidence_until_s,
             evidence: &evidence,
             policy: strict.as_ref().unwrap_or(&named.policy),
             anchors: &named.anchors,

@@ -128,6 +128,16 @@ impl Document {
         }
     }
 
+    /// Whether what is signed or stamped must be given beside it.
+    #[must_use]
+    pub fn lacks_content(&self) -> bool {
+        match self {
+            Self::Message(der) => SignedData::from_der(der).is_ok_and(|data| data.content.is_none()),
+            Self::Timestamp(_) => true,
+            Self::Certificate(_) => false,
+        }
+    }
+
     /// Its octets, as it is judged.
     #[must_use]
     pub fn der(&self) -> &[u8] {

@@ -178,6 +178,23 @@ impl Evidence {
         Ok(())
     }
 
+    /// Adds everything that another has.
+    ///
+    /// # Errors
+    /// Too much of it.
+    pub fn add_all(&mut self, other: &Self) -> Result<(), EvidenceError> {
+        for held in &other.certificates {
+            self.add_certificate(Arc::clone(&held.certificate), held.origin)?;
+        }
+        for crl in &other.crls {
+            self.add_crl_der(crl.der(), crl.origin())?;
+        }
+        for response in &other.ocsp_responses {
+            self.add_ocsp_response_der(response.der(), response.origin())?;
+        }
+        Ok(())
+    }
+
     /// Every certificate.
     #[must_use]
     pub fn certificates(&self) -> &[HeldCertificate] {
