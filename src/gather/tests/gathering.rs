@@ -281,9 +281,35 @@ fn certificates_that_lead_nowhere_use_up_nothing_that_others_need() {
     world.server.body("/middle.crl", &middle.crl(&[&[5]], |_| {}));
     world.server.body("/root.crl", &world.root.crl(&[], |_| {}));
     let gathered = world.gather(&target);
-    assert_eq!(gathered.exhausted, Some(super::Exhausted::Fetches));
-    assert_eq!(outcomes(&gathered)[..2], [(FetchKind::Crl, Ok(())), (FetchKind::Crl, Ok(()))]);
+    assert_eq!(gathered.exhausted, None);
+    assert_eq!(outcomes(&gathered), [(FetchKind::Crl, Ok(())), (FetchKind::Crl, Ok(()))]);
     assert!(matches!(world.failure(&target), Some(Failure::Revoked { .. })));
+}
+
+#[test]
+fn an_issuers_certificate_that_leads_nowhere_does_not_keep_the_true_one_away() {
+    let mut world = World::new();
+    let middle = Party::new("Middle");
+    let target = middle.certify(&Party::new("Target"), 5, false, &[access(&[&world.server.url("/middle")], &[])]);
+    let crossed = Party::new("Gone").certify(&middle, 2, true, &[access(&[&world.server.url("/gone")], &[])]);
+    world.evidence.add_certificate(crossed, Origin::Embedded).unwrap();
+    world.server.body("/middle", world.root.certify(&middle, 3, true, &[]).der());
+    let gathered = world.gather(&target);
+    let issuer = FetchKind::Issuer;
+    assert_eq!(outcomes(&gathered), [(issuer, Err(FetchError::Status { status: 404 })), (issuer, Ok(()))]);
+    assert!(judge_path(&target, &world.evidence, &world.anchor).is_good());
+}
+
+#[test]
+fn the_time_judged_for_may_be_past() {
+    let mut world = World::new();
+    let target = world.target(&[crl_at(&[&world.server.url("/root.crl")])]);
+    world.server.body("/root.crl", &world.root.crl(&[], |_| {}));
+    let (targets, anchors) = ([Arc::clone(&target)], [Arc::clone(&world.anchor)]);
+    let gatherer = Gatherer::new(only(&world.server));
+    let gathered = gatherer.gather(&mut world.evidence, &targets, &anchors, NOW_S - 30 * DAY_S);
+    assert_eq!(outcomes(&gathered), [(FetchKind::Crl, Ok(()))]);
+    assert_eq!(world.evidence.crls().len(), 1);
 }
 
 #[test]

@@ -17,6 +17,9 @@ const MAX_ENDLESS: usize = 64 * 1024 * 1024;
 /// Octets of a slow body.
 const MAX_SLOW: usize = 1000;
 
+/// Makes an answer from what was posted.
+pub(super) type Answer = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
+
 /// What a path gives.
 #[derive(Clone)]
 pub(super) enum Reply {
@@ -24,7 +27,7 @@ pub(super) enum Reply {
     Status(u16),
     Redirect(u16, String),
     /// An answer made from what was posted.
-    Answer(Arc<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>),
+    Answer(Arc<Answer>),
     /// A SEQUENCE that does not end, without its length announced.
     Endless,
     /// The beginning of a SEQUENCE, an octet at a time.
