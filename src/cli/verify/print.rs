@@ -14,19 +14,22 @@ use crate::verify::report::{CheckReport, LinkReport, Report, SignatureReport, Ti
 pub(super) fn json(outcome: &Outcome) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let name = outcome.path.display().to_string();
-    let mut write = |value: &serde_json::Value| -> Result<(), Failure> {
-        serde_json::to_writer(&mut out, value)?;
-        writeln!(out).map_err(Failure::doing("standard output"))
+    let texts = match &outcome.result {
+        Err(failure) => vec![
+            json!({
+                "file": name, "error": failure.to_string(), "signatures": [], "timestamps": [], "certificates": [],
+            })
+            .to_string(),
+        ],
+        Ok(judged) => {
+            let text = |one: &Judged| {
+                let file = one.verified.report.file.clone().unwrap_or_else(|| name.clone());
+                serde_json::to_string(&Report { file: Some(file), ..one.verified.report.clone() })
+            };
+            judged.iter().map(text).collect::<Result<_, _>>()?
+        }
     };
-    match &outcome.result {
-        Err(failure) => write(&json!({
-            "file": name, "error": failure.to_string(), "signatures": [], "timestamps": [], "certificates": [],
-        })),
-        Ok(judged) => judged.iter().try_for_each(|one| {
-            let file = one.verified.report.file.clone().unwrap_or_else(|| name.clone());
-            write(&serde_json::to_value(Report { file: Some(file), ..one.verified.report.clone() })?)
-        }),
-    }
+    texts.iter().try_for_each(|text| writeln!(out, "{text}")).map_err(Failure::doing("standard output"))
 }
 
 /// Prints what a person reads.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::super::certificate::Certificate;
-use super::super::existence::ProofsOfExistence;
+use super::super::existence::{ProofsOfExistence, ProvenBy};
 use super::super::policy::Reliability;
 use super::{Conclusion, Role, SubIndication, Validator};
 use crate::clock::rfc3339;
@@ -30,7 +30,12 @@ impl Validator<'_> {
         current: &Conclusion,
         proofs: &ProofsOfExistence,
     ) -> Conclusion {
-        let proven_s = proofs.earliest_s(past.sha256);
+        let proof = proofs.earliest(past.sha256);
+        if proof.by == ProvenBy::Presence {
+            // Nothing is known of an earlier time, and now it does not hold.
+            return current.clone();
+        }
+        let proven_s = proof.time_s;
         let certificate = past.certificate;
         if proven_s < certificate.not_before_s() {
             let (at, from) = (rfc3339(proven_s), rfc3339(certificate.not_before_s()));
