@@ -25,14 +25,24 @@ pub enum PemError {
 }
 
 /// One block.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PemBlock<'a> {
     /// What stands behind BEGIN.
     pub label: &'a [u8],
     /// The line of BEGIN, from 1.
     pub line: usize,
+    body: &'a [u8],
+}
+
+impl PemBlock<'_> {
     /// What it holds.
-    pub octets: Vec<u8>,
+    ///
+    /// # Errors
+    /// Not base64; an encrypted key's headers are not read.
+    pub fn decode(&self) -> Result<Vec<u8>, PemError> {
+        let text: Vec<u8> = self.body.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
+        STANDARD.decode(text).map_err(|_| PemError::Base64 { line: self.line })
+    }
 }
 
 /// Whether there is a block somewhere in it.
@@ -41,7 +51,7 @@ pub fn is_pem(octets: &[u8]) -> bool {
     find(octets, BEGIN).is_some()
 }
 
-/// The blocks, in their order; after an error there are no more.
+/// The blocks, in their order; after one that does not end there are no more.
 pub fn pem_blocks(octets: &[u8]) -> impl Iterator<Item = Result<PemBlock<'_>, PemError>> {
     let (mut rest, mut line) = (octets, 1);
     std::iter::from_fn(move || {
@@ -71,10 +81,13 @@ fn next_block(octets: &[u8], line: usize) -> Result<(PemBlock<'_>, usize), PemEr
     let body_at = BEGIN.len() + label_length + DASHES.len();
     let body = octets.get(body_at..).unwrap_or_default();
     let end = find(body, END).ok_or(unended)?;
-    let text: Vec<u8> = body.iter().take(end).copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
-    let decoded = STANDARD.decode(text).map_err(|_| PemError::Base64 { line })?;
+    let body = body.get(..end).unwrap_or_default();
+    // One that does not end before the next begins.
+    if find(body, BEGIN).is_some() {
+        return Err(unended);
+    }
     let label = label_on.get(..label_length).unwrap_or_default();
-    Ok((PemBlock { label, line, octets: decoded }, body_at + end + END.len()))
+    Ok((PemBlock { label, line, body }, body_at + end + END.len()))
 }
 
 fn lines(octets: &[u8]) -> usize {
@@ -90,7 +103,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Vec<Result<(usize, Vec<u8>), PemError>> {
-        pem_blocks(text.as_bytes()).map(|block| block.map(|block| (block.line, block.octets))).collect()
+        pem_blocks(text.as_bytes()).map(|block| block.and_then(|block| Ok((block.line, block.decode()?)))).collect()
     }
 
     #[test]
@@ -104,11 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_block_ends_the_reading() {
+    fn what_has_no_end_ends_the_reading() {
         let unended = "\n-----BEGIN CERTIFICATE-----\nMAA=";
         assert_eq!(read(unended), [Err(PemError::Unended { line: 2 })]);
         assert_eq!(read("-----BEGIN CERTIFICATE"), [Err(PemError::Unended { line: 1 })]);
-        let encrypted = "-----BEGIN X-----\nProc-Type: 4,ENCRYPTED\n\nMAA=\n-----END X-----\n-----BEGIN Y-----";
-        assert_eq!(read(encrypted), [Err(PemError::Base64 { line: 1 })]);
+        let two = "-----BEGIN X-----\nMAA=\n-----BEGIN Y-----\nMAA=\n-----END Y-----\n";
+        assert_eq!(read(two), [Err(PemError::Unended { line: 1 })]);
+        let encrypted = "-----BEGIN X-----\nProc-Type: 4,ENCRYPTED\n\nMAA=\n-----END X-----\n-----BEGIN Y-----\nMAA=\n-----END Y-----";
+        assert_eq!(read(encrypted), [Err(PemError::Base64 { line: 1 }), Ok((6, vec![0x30, 0]))]);
     }
 }

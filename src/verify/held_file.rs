@@ -48,7 +48,7 @@ impl Evidence {
             if count >= MAX_VALUES {
                 return Err(HeldFileError::TooMany);
             }
-            count += self.add_value(&block.octets, origin)?;
+            count += self.add_value(&block.decode()?, origin)?;
         }
         Ok(count)
     }
