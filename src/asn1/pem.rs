@@ -31,16 +31,18 @@ pub struct PemBlock<'a> {
     pub label: &'a [u8],
     /// The line of BEGIN, from 1.
     pub line: usize,
-    body: &'a [u8],
+    /// What stands up to END; `None` where another block begins first, or nothing follows.
+    body: Option<&'a [u8]>,
 }
 
 impl PemBlock<'_> {
     /// What it holds.
     ///
     /// # Errors
-    /// Not base64; an encrypted key's headers are not read.
+    /// It does not end, or is not base64; an encrypted key's headers are not read.
     pub fn decode(&self) -> Result<Vec<u8>, PemError> {
-        let text: Vec<u8> = self.body.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
+        let body = self.body.ok_or(PemError::Unended { line: self.line })?;
+        let text: Vec<u8> = body.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
         STANDARD.decode(text).map_err(|_| PemError::Base64 { line: self.line })
     }
 }
@@ -51,43 +53,25 @@ pub fn is_pem(octets: &[u8]) -> bool {
     find(octets, BEGIN).is_some()
 }
 
-/// The blocks, in their order; after one that does not end there are no more.
-pub fn pem_blocks(octets: &[u8]) -> impl Iterator<Item = Result<PemBlock<'_>, PemError>> {
+/// The blocks, in their order.
+pub fn pem_blocks(octets: &[u8]) -> impl Iterator<Item = PemBlock<'_>> {
     let (mut rest, mut line) = (octets, 1);
     std::iter::from_fn(move || {
         let start = find(rest, BEGIN)?;
         line += lines(rest.get(..start)?);
-        let block = next_block(rest.get(start..)?, line);
-        match block {
-            Ok((block, length)) => {
-                let read = rest.get(start..start + length)?;
-                line += lines(read);
-                rest = rest.get(start + length..)?;
-                Some(Ok(block))
-            }
-            Err(error) => {
-                rest = &[];
-                Some(Err(error))
-            }
-        }
+        let block_line = line;
+        let after = rest.get(start + BEGIN.len()..)?;
+        let label_length = after.iter().position(|octet| matches!(octet, b'-' | b'\n')).unwrap_or(after.len());
+        let label = after.get(..label_length)?;
+        let body = after.get(label_length..)?;
+        let body = body.strip_prefix(DASHES).unwrap_or(body);
+        let next = find(body, BEGIN).unwrap_or(body.len());
+        let end = find(body, END).filter(|end| *end < next);
+        let length = end.map_or(next, |end| end + END.len());
+        line += lines(label) + lines(body.get(..length)?);
+        rest = body.get(length..)?;
+        Some(PemBlock { label, line: block_line, body: end.and_then(|end| body.get(..end)) })
     })
-}
-
-/// The block that octets begin with, and how long it is up to its END.
-fn next_block(octets: &[u8], line: usize) -> Result<(PemBlock<'_>, usize), PemError> {
-    let unended = PemError::Unended { line };
-    let label_on = octets.get(BEGIN.len()..).unwrap_or_default();
-    let label_length = find(label_on, DASHES).ok_or(unended)?;
-    let body_at = BEGIN.len() + label_length + DASHES.len();
-    let body = octets.get(body_at..).unwrap_or_default();
-    let end = find(body, END).ok_or(unended)?;
-    let body = body.get(..end).unwrap_or_default();
-    // One that does not end before the next begins.
-    if find(body, BEGIN).is_some() {
-        return Err(unended);
-    }
-    let label = label_on.get(..label_length).unwrap_or_default();
-    Ok((PemBlock { label, line, body }, body_at + end + END.len()))
 }
 
 fn lines(octets: &[u8]) -> usize {
@@ -103,7 +87,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Vec<Result<(usize, Vec<u8>), PemError>> {
-        pem_blocks(text.as_bytes()).map(|block| block.and_then(|block| Ok((block.line, block.decode()?)))).collect()
+        pem_blocks(text.as_bytes()).map(|block| Ok((block.line, block.decode()?))).collect()
     }
 
     #[test]
@@ -112,17 +96,17 @@ mod tests {
             -----BEGIN X509 CRL-----\nMQA=\n-----END X509 CRL-----\n";
         assert_eq!(read(two), [Ok((2, vec![0x30, 0])), Ok((7, vec![0x31, 0]))]);
         assert!(is_pem(two.as_bytes()) && !is_pem(b"0-"));
-        let block = pem_blocks(two.as_bytes()).next().unwrap().unwrap();
+        let block = pem_blocks(two.as_bytes()).next().unwrap();
         assert_eq!(block.label, b"CERTIFICATE");
     }
 
     #[test]
-    fn what_has_no_end_ends_the_reading() {
+    fn what_has_no_end_or_is_not_base64_is_told() {
         let unended = "\n-----BEGIN CERTIFICATE-----\nMAA=";
         assert_eq!(read(unended), [Err(PemError::Unended { line: 2 })]);
         assert_eq!(read("-----BEGIN CERTIFICATE"), [Err(PemError::Unended { line: 1 })]);
         let two = "-----BEGIN X-----\nMAA=\n-----BEGIN Y-----\nMAA=\n-----END Y-----\n";
-        assert_eq!(read(two), [Err(PemError::Unended { line: 1 })]);
+        assert_eq!(read(two), [Err(PemError::Unended { line: 1 }), Ok((3, vec![0x30, 0]))]);
         let encrypted = "-----BEGIN X-----\nProc-Type: 4,ENCRYPTED\n\nMAA=\n-----END X-----\n-----BEGIN Y-----\nMAA=\n-----END Y-----";
         assert_eq!(read(encrypted), [Err(PemError::Base64 { line: 1 }), Ok((6, vec![0x30, 0]))]);
     }

@@ -22,7 +22,7 @@ pub(super) fn values(octets: Vec<u8>) -> Result<Vec<Vec<u8>>, FetchError> {
         if values.len() == MAX_BLOCKS {
             return Err(FetchError::TooManyCertificates { limit: MAX_BLOCKS });
         }
-        values.push(block.and_then(|block| block.decode()).map_err(|_| FetchError::Pem)?);
+        values.push(block.decode().map_err(|_| FetchError::Pem)?);
     }
     Ok(values)
 }

@@ -239,7 +239,7 @@ fn unarmoured(octets: &[u8]) -> Result<Cow<'_, [u8]>, DocumentError> {
     }
     if is_pem(octets) {
         // Keys and chains may stand in the same file; the first thing is what is judged.
-        let block = pem_blocks(octets).next().transpose()?.ok_or(DocumentError::Unknown)?;
+        let block = pem_blocks(octets).next().ok_or(DocumentError::Unknown)?;
         return Ok(Cow::Owned(block.decode()?));
     }
     let compact: Vec<u8> = octets.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).collect();

@@ -40,7 +40,6 @@ impl Evidence {
         }
         let mut count = 0;
         for block in pem_blocks(octets) {
-            let block = block?;
             // Keys stand beside certificates in some files; they are not looked at.
             if block.label.ends_with(b"KEY") || block.label.ends_with(b"PARAMETERS") {
                 continue;

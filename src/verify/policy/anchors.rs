@@ -153,7 +153,6 @@ const BLOCKS: [(&str, Block); 5] = [
 
 fn pem_file(octets: &[u8], found: &mut Found) -> Result<(), AnchorFileError> {
     for block in pem_blocks(octets) {
-        let block = block?;
         let Some((_, kind)) = BLOCKS.iter().find(|(label, _)| label.as_bytes() == block.label) else { continue };
         let der = block.decode()?;
         match kind {
