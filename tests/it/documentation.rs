@@ -13,7 +13,7 @@ use crate::support::server::{Installation, program, text};
 use crate::support::softhsm;
 
 /// Each document whose `sh run` blocks are run, with an installation whose keys are in SoftHSM.
-const RUN: [&str; 8] = [
+const RUN: [&str; 9] = [
     "README.md",
     "docs/QUICKSTART.md",
     "docs/CONFIGURATION.md",
@@ -22,6 +22,7 @@ const RUN: [&str; 8] = [
     "docs/CERTIFICATES.md",
     "docs/CRLS.md",
     "docs/API.md",
+    "docs/VERIFICATION.md",
 ];
 
 /// The exposure that `systemd-analyze security` may find in the unit, times ten; a bare unit has 96.
