@@ -137,7 +137,8 @@ impl Setup<'_> {
             Some(path) => GivenContent::Octets(verification::read(path, MAX_CONTENT_OCTETS)?.into()),
             None => self.content.clone(),
         };
-        let verified = verifier.verify_document(document, &content, None, time, self.held.clone())?;
+        let mut verified = verifier.verify_document(document, &content, None, time, self.held.clone())?;
+        verified.report.file = Some(job.path.display().to_string());
         Ok(vec![Judged { verified, content, found_beside: beside, time, policy }])
     }
 

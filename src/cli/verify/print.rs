@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Judged;
 use super::batch::Outcome;
 use crate::cli::Failure;
-use crate::verify::report::{CheckReport, LinkReport, Report, SignatureReport, TimestampReport, Verdict};
+use crate::verify::report::{CheckReport, LinkReport, SignatureReport, TimestampReport, Verdict};
 
 /// Prints a JSON object a document.
 pub(super) fn json(outcome: &Outcome) -> Result<(), Failure> {
@@ -21,13 +21,7 @@ pub(super) fn json(outcome: &Outcome) -> Result<(), Failure> {
             })
             .to_string(),
         ],
-        Ok(judged) => {
-            let text = |one: &Judged| {
-                let file = one.verified.report.file.clone().unwrap_or_else(|| name.clone());
-                serde_json::to_string(&Report { file: Some(file), ..one.verified.report.clone() })
-            };
-            judged.iter().map(text).collect::<Result<_, _>>()?
-        }
+        Ok(judged) => judged.iter().map(|one| serde_json::to_string(&one.verified.report)).collect::<Result<_, _>>()?,
     };
     texts.iter().try_for_each(|text| writeln!(out, "{text}")).map_err(Failure::doing("standard output"))
 }
