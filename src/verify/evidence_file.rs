@@ -68,6 +68,12 @@ pub enum EvidenceFileError {
     /// The policy in it.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// A policy that this version does not come with, and whose text is not in the file.
+    #[error("the evidence file names the policy {name:?}, and does not have its text")]
+    NoPolicy {
+        /// As written.
+        name: String,
+    },
     /// A digest that is not known here.
     #[error("the digest {name:?} is not known")]
     Digest {
@@ -289,8 +295,9 @@ impl EvidenceFile {
     pub fn policy(&self) -> Result<(Policy, Option<&str>), EvidenceFileError> {
         let toml = self.policy.toml.as_deref();
         match (toml, Policy::built_in(&self.policy.name)) {
+            (Some(text), _) => Ok((Policy::from_toml(text, &self.policy.name)?, toml)),
             (None, Some(policy)) => Ok((policy.clone(), None)),
-            (toml, _) => Ok((Policy::from_toml(toml.unwrap_or_default(), &self.policy.name)?, toml)),
+            (None, None) => Err(EvidenceFileError::NoPolicy { name: self.policy.name.clone() }),
         }
     }
 
