@@ -184,7 +184,12 @@ fn check_signer<'a>(
 /// The time that a responder's certificate is judged for.
 fn time_of_delegate_s(judge: &Judge<'_>, response: &HeldOcspResponse) -> i64 {
     let settings = judge.settings;
-    if settings.target_time_s.is_some() || settings.existed_by.is_some() {
+    if let Some(demand) = settings.existed_by {
+        // The answer existed while its responder's certificate was good: else whoever has an ended responder's key answers
+        // for any time (EN 319 102-1 §5.1.3: REVOCATION_OUT_OF_BOUNDS_NO_POE).
+        return demand.proofs.earliest_s(response.sha256());
+    }
+    if settings.target_time_s.is_some() {
         // What is judged happened in the past: responders' certificates live for weeks, and who answered then has ended since.
         return response.produced_at_s;
     }
