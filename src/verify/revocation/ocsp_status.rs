@@ -104,7 +104,9 @@ fn check_answer(
 ) -> Result<(), WhyNotUsed> {
     check_existence(judge.settings, response.sha256())?;
     check_window(&judge.settings.revocation, single.this_update_s, single.next_update_s)?;
-    if response.unknown_critical || single.unknown_critical {
+    // Nothing is good by what can't be understood; but who is revoked by it is revoked.
+    let says_revoked = matches!(single.status, OcspCertStatus::Revoked { .. });
+    if (response.unknown_critical || single.unknown_critical) && !says_revoked {
         return Err(WhyNotUsed::Obstacle);
     }
     // RFC 6960 §4.4.4: what is said of a certificate after its end holds only where the archive reaches back to it.
