@@ -199,6 +199,7 @@ impl Document {
             },
         };
         let mut validator = Validator::new(context);
+        validator.set_unread(not_taken.len());
         match self {
             Self::Message(der) => {
                 let data = SignedData::from_der(der)?;

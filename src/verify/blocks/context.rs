@@ -93,6 +93,8 @@ pub struct Validator<'a> {
     pub(super) context: Context<'a>,
     memory: SignatureMemory,
     left: Costs,
+    /// Pieces of evidence that the document carries and that can't be read.
+    pub(super) unread: usize,
     /// Judgements at the context's time, by certificate and role.
     current: HashMap<([u8; 32], Role), Arc<CertificateValidation>>,
 }
@@ -112,7 +114,12 @@ impl<'a> Validator<'a> {
     /// Nothing judged yet.
     #[must_use]
     pub fn new(context: Context<'a>) -> Self {
-        Self { context, memory: SignatureMemory::default(), left: DOCUMENT_LIMITS, current: HashMap::new() }
+        Self { context, memory: SignatureMemory::default(), left: DOCUMENT_LIMITS, unread: 0, current: HashMap::new() }
+    }
+
+    /// Tells how many pieces of evidence the document carries that can't be read: a constraint may ask.
+    pub fn set_unread(&mut self, count: usize) {
+        self.unread = count;
     }
 
     /// What a role's chains must meet.
