@@ -200,6 +200,13 @@ fn anchors_in(
                     | AnchorFileError::Structure(_),
                 ..
             }) => {}
+            // CRLs and OCSP responses lie beside certificates in many a directory.
+            Err(error @ VerificationSetupError::AnchorFile { error: AnchorFileError::Certificate { .. }, .. }) => {
+                let octets = read(&file, MAX_ANCHOR_FILE_OCTETS)?;
+                if Evidence::new().add_file(&octets, Origin::Held).is_err() {
+                    return Err(error);
+                }
+            }
             Err(error) => return Err(error),
         }
     }

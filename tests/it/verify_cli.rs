@@ -258,7 +258,11 @@ fn anchors() -> Result<(), Failed> {
     ca.openssl(&["x509", "-in", "root.pem", "-outform", "DER", "-out", &at("root.cer")]);
     std::fs::create_dir(at("anchors"))?;
     std::fs::copy(ca.path("root.pem"), at("anchors/one.pem"))?;
+    // What lies beside them is passed over.
     std::fs::write(at("anchors/README"), "what these are")?;
+    std::fs::copy(ca.path("held/root.crl"), at("anchors/root.crl"))?;
+    std::fs::copy(ca.path("root.key"), at("anchors/root.key"))?;
+    ca.openssl(&["pkcs8", "-topk8", "-nocrypt", "-in", "root.key", "-outform", "DER", "-out", &at("anchors/key.der")]);
     let held = ["--offline", "--held", "held", "attached.p7m"];
     for file in ["root.p7b", "root.cer", "anchors"] {
         code(&WORLD.verify(&[&["--trust", &at(file)][..], &held].concat()), 0)?;
@@ -272,6 +276,12 @@ fn anchors() -> Result<(), Failed> {
     assert!(text(&wrong).contains("password") && !text(&wrong).contains("other words"), "{}", text(&wrong));
     // An intermediate that is trusted is where the chain ends.
     code(&WORLD.verify(&[&["--trust", "intermediate.pem"][..], &held].concat()), 0)?;
+    // A broken one is not.
+    let root = std::fs::read(at("root.cer"))?;
+    let mut broken = root;
+    broken[40] = 0xff;
+    std::fs::write(at("anchors/broken.cer"), broken)?;
+    code(&WORLD.verify(&[&["--trust", &at("anchors")][..], &held].concat()), 3)?;
     std::fs::create_dir(at("empty"))?;
     let empty = WORLD.verify(&[&["--trust", &at("empty")][..], &held].concat());
     code(&empty, 3)

@@ -108,9 +108,11 @@ impl Found {
 
 /// By its first field: a certificate has a SEQUENCE, CMS an identifier, PKCS #12 a version.
 fn der_file(octets: &[u8], der: &[u8], password: Option<&str>, found: &mut Found) -> Result<(), AnchorFileError> {
-    let fields = Reader::only(der, writer::SEQUENCE)?;
+    let mut fields = Reader::only(der, writer::SEQUENCE)?;
     match fields.peek() {
         Some(writer::OBJECT_IDENTIFIER) => bundle(der, found),
+        // RFC 7292 §4: the version is 3; a private key begins with another.
+        Some(writer::INTEGER) if fields.integer()? != [3] => Err(DerError::Value { what: "file of anchors" }.into()),
         Some(writer::INTEGER) => {
             for certificate in pkcs12::certificates(octets, der, password)? {
                 found.add(&certificate)?;
