@@ -243,7 +243,9 @@ impl<'a> Validator<'a> {
         let kept = self.context.kept.zip(key.as_ref()).and_then(|(kept, key)| kept.get(key));
         let validation = kept.unwrap_or_else(|| {
             let validation = Arc::new(judge(self));
-            if let Some((kept, key)) = self.context.kept.zip(key) {
+            // What came out with less than a whole judgement may cost is this document's own.
+            let is_whole = self.limits() == Costs::LIMITS;
+            if let Some((kept, key)) = self.context.kept.zip(key).filter(|_| is_whole) {
                 kept.keep(key, &validation);
             }
             validation
