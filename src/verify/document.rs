@@ -191,7 +191,7 @@ impl Document {
                 fetched: Vec::new(),
             },
         };
-        let mut validator = Validator::new(context);
+        let mut validator = Validator::new(context).with_unread(not_taken.len());
         match self {
             Self::Message(der) => {
                 let data = SignedData::from_der(der)?;

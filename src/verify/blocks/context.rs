@@ -27,6 +27,12 @@ const DOCUMENT_LIMITS: Costs = Costs {
     revocation_items: 10 * Costs::LIMITS.revocation_items,
 };
 
+/// Octets that are hashed for the timestamps of one document: its content for each digest, and again for each archive
+/// timestamp. A third of a second's work, and 32 archive timestamps over the largest message.
+const MAX_STAMPED_OCTETS: usize = 512 * 1024 * 1024;
+/// Of content that is given beside the message, however large: four archive timestamps over it.
+const MAX_STAMPINGS: usize = 4;
+
 /// Whose certificate is judged: the anchors, constraints and purposes are not the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -80,6 +86,10 @@ pub struct Validator<'a> {
     pub(super) context: Context<'a>,
     memory: SignatureMemory,
     left: Costs,
+    /// Octets that may still be hashed for timestamps.
+    octets_left: usize,
+    /// Pieces of evidence that the document carries and that could not be read.
+    pub(super) unread: usize,
     /// Judgements at the context's time, by certificate and role.
     current: HashMap<([u8; 32], Role), Arc<CertificateValidation>>,
 }
@@ -99,7 +109,20 @@ impl<'a> Validator<'a> {
     /// Nothing judged yet.
     #[must_use]
     pub fn new(context: Context<'a>) -> Self {
-        Self { context, memory: SignatureMemory::default(), left: DOCUMENT_LIMITS, current: HashMap::new() }
+        Self {
+            context,
+            memory: SignatureMemory::default(),
+            left: DOCUMENT_LIMITS,
+            octets_left: MAX_STAMPED_OCTETS,
+            unread: 0,
+            current: HashMap::new(),
+        }
+    }
+
+    /// With so many pieces of evidence in the document that could not be read.
+    #[must_use]
+    pub fn with_unread(self, unread: usize) -> Self {
+        Self { unread, ..self }
     }
 
     /// What a role's chains must meet.
@@ -143,6 +166,18 @@ impl<'a> Validator<'a> {
     pub(super) fn spend_signatures(&mut self, count: usize) {
         let signatures = u32::try_from(count).unwrap_or(u32::MAX);
         self.spend(Costs { signatures, ..Costs::default() });
+    }
+
+    /// Allows for the hashing of content of this size.
+    pub(super) fn allow_octets(&mut self, content: usize) {
+        self.octets_left = MAX_STAMPED_OCTETS.max(content.saturating_mul(MAX_STAMPINGS));
+    }
+
+    /// Counts octets that are to be hashed for a timestamp; `false` where they are too many.
+    pub(super) fn spend_octets(&mut self, octets: usize) -> bool {
+        let left = self.octets_left.checked_sub(octets);
+        self.octets_left = left.unwrap_or(0);
+        left.is_some()
     }
 
     /// Freshness (§5.2.5) as the revocation rule for a time.
