@@ -230,6 +230,11 @@ impl Evidence {
 
     /// The OCSP responses that speak of this serial, minimal content octets.
     pub(super) fn ocsp_responses_for(&self, serial: &[u8]) -> impl Iterator<Item = &HeldOcspResponse> {
-        self.ocsp_by_serial.get(serial).into_iter().flatten().filter_map(|at| self.ocsp_responses.get(*at)).map(Arc::as_ref)
+        self.ocsp_by_serial
+            .get(serial)
+            .into_iter()
+            .flatten()
+            .filter_map(|at| self.ocsp_responses.get(*at))
+            .map(Arc::as_ref)
     }
 }
