@@ -198,8 +198,7 @@ impl Document {
                 ..EvidenceReport::default()
             },
         };
-        let mut validator = Validator::new(context);
-        validator.set_unread(not_taken.len());
+        let mut validator = Validator::new(context).with_unread(not_taken.len());
         match self {
             Self::Message(der) => {
                 let data = SignedData::from_der(der)?;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::super::certificate::Certificate;
 use super::super::cms::{Coverage, UnsignedAttribute};
-use super::super::existence::{Proof, ProvenBy};
+use super::super::existence::{Proof, ProofsOfExistence, ProvenBy};
 use super::super::signature::Digest;
 use super::super::timestamp::{Stamped, TimestampToken};
 use super::past_signature::Past;
-use super::signature::Case;
+use super::signature::{Case, content_octets};
 use super::timestamp::reliable_at;
 use super::{Conclusion, Role, SignatureValidation, TimestampKind, TimestampValidation, Validator};
 
@@ -45,16 +45,22 @@ impl Validator<'_> {
         validation: &mut SignatureValidation,
     ) -> Vec<Archived> {
         let mut archived = Vec::new();
+        let mut looked_at = 0_usize;
+        let (data, signer) = (case.data, &case.verification.signer);
+        let parts = data.certificates.iter().chain(&data.crls).map(|part| part.len()).sum::<usize>();
+        let octets = content_octets(data, case.content) + parts + signer.whole.len();
         for attribute in case.verification.signer.unsigned() {
             let (der, is_v3) = match attribute {
                 UnsignedAttribute::ArchiveTimestampV3(der) => (der, true),
                 UnsignedAttribute::ArchiveTimestampV2(der) => (der, false),
                 _ => continue,
             };
-            if archived.len() == MAX_ARCHIVE_TIMESTAMPS {
+            // Those that prove nothing count too: finding that out takes hashing all that was signed.
+            if looked_at == MAX_ARCHIVE_TIMESTAMPS || !self.spend_octets(octets) {
                 validation.checks.warned("timestamps", "archive timestamps more than are judged are left out");
                 break;
             }
+            looked_at += 1;
             let kind = TimestampKind::Archive;
             let token = match TimestampToken::from_der(der) {
                 Ok(token) => token,
@@ -63,7 +69,7 @@ impl Validator<'_> {
                     continue;
                 }
             };
-            let (data, signer, digest) = (case.data, &case.verification.signer, token.imprint_digest);
+            let digest = token.imprint_digest;
             let archive = match is_v3 {
                 true => data.archive_timestamp_v3(signer, case.content, &token.signed_data, digest),
                 false => data.archive_timestamp_v2(signer, case.content, &token.signed_data, digest),
@@ -93,22 +99,21 @@ impl Validator<'_> {
         let words = format!("the index by {}", index.name());
         let conclusion = reliable_at(reliability, self.context.time_s, &words);
         if !conclusion.is_passed() {
-            timestamp.checks.concluded("algorithms", &conclusion, "");
+            timestamp.checks.concluded("index", &conclusion, "");
             if timestamp.is_passed() {
                 timestamp.conclusion = conclusion;
             }
         }
     }
 
-    /// Judges a signature that does not hold at its best signature time, by proofs of existence.
-    pub(super) fn with_archival_data(
+    /// Settles what time settles of the timestamps, the latest first, each by the proofs that later ones give (§5.6.3.4), and
+    /// gives the proofs of all that hold.
+    pub(super) fn settle_timestamps(
         &mut self,
         case: &Case<'_, '_, '_>,
-        signer: &Arc<Certificate>,
-        with_time: Conclusion,
         archived: &[Archived],
         validation: &mut SignatureValidation,
-    ) -> Conclusion {
+    ) -> ProofsOfExistence {
         let signature = validation.signature_sha256;
         let of_signature = covered(&Coverage::of_signature(&case.verification.signer), &signature);
         let mut proofs = self.presence();
@@ -126,6 +131,9 @@ impl Validator<'_> {
                     reliability: timestamp.reliability,
                 };
                 let conclusion = self.past_signature(&past, &timestamp.conclusion, &proofs);
+                if conclusion.is_passed() {
+                    timestamp.checks.settled_since(0);
+                }
                 let sentence = "timestamps that cover it prove that it existed while its certificate was good";
                 timestamp.checks.concluded("past-signature", &conclusion, sentence);
                 timestamp.conclusion = conclusion;
@@ -142,19 +150,28 @@ impl Validator<'_> {
                 }
             }
         }
-        let best = proofs.earliest(&signature);
-        if best != validation.best_signature_time {
-            // Timestamps that did not hold by themselves do by their archive.
-            validation.best_signature_time = best;
-            let again = self.with_time(case, signer, &with_time, validation);
-            if !again.may_be_settled_by_time() {
-                return again;
-            }
+        proofs
+    }
+
+    /// Judges a signature that does not hold at its best signature time, by proofs of existence. `before`: how much was
+    /// checked before that time was looked at.
+    pub(super) fn with_archival_data(
+        &mut self,
+        case: &Case<'_, '_, '_>,
+        signer: &Arc<Certificate>,
+        with_time: &Conclusion,
+        proofs: &ProofsOfExistence,
+        before: usize,
+        validation: &mut SignatureValidation,
+    ) -> Conclusion {
+        let sha256 = &validation.signature_sha256;
+        let past = Past { certificate: signer, role: Role::Signer, sha256, reliability: case.reliability };
+        let conclusion = self.past_signature(&past, with_time, proofs);
+        if conclusion.is_passed() {
+            validation.checks.settled_since(before);
         }
-        let past = Past { certificate: signer, role: Role::Signer, sha256: &signature, reliability: case.reliability };
-        let conclusion = self.past_signature(&past, &with_time, &proofs);
         let sentence = "timestamps prove that it existed while the signer's certificate was good";
         validation.checks.concluded("past-signature", &conclusion, sentence);
-        if conclusion.is_passed() { self.times(validation) } else { conclusion }
+        conclusion
     }
 }

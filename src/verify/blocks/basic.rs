@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::signature::Case;
-use super::timestamp::{of_signer_fault, reliable_at};
+use super::timestamp::{first_failing, of_signer_fault, reliable_at};
 use super::{Conclusion, Role, SignatureValidation, SubIndication, Validator};
 
 impl Validator<'_> {
@@ -35,10 +35,13 @@ impl Validator<'_> {
         let words = format!("{algorithm} with {key}");
         let algorithms = reliable_at(case.reliability, self.context.time_s, &words);
         let acceptance = self.acceptance(case, validation);
-        // What no time settles comes first: it is the verdict whatever the timestamps say.
-        let blocks = [chain.conclusion.clone(), algorithms, acceptance];
-        let firm = blocks.iter().find(|block| !block.is_passed() && !block.may_be_settled_by_time());
-        firm.or_else(|| blocks.iter().find(|block| !block.is_passed())).cloned().unwrap_or(Conclusion::passed())
+        // The others are told by the validation with time.
+        for (name, block) in [("chain", &chain.conclusion), ("algorithms", &algorithms)] {
+            if !block.is_passed() && !block.may_be_settled_by_time() {
+                validation.checks.concluded(name, block, "");
+            }
+        }
+        first_failing(&[chain.conclusion.clone(), algorithms, acceptance])
     }
 }
 

@@ -56,6 +56,18 @@ impl Checks {
         &self.list
     }
 
+    /// How many there are, for [`Self::settled_since`].
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// What could not be told since is settled by what follows, and the verdict does not rest on it any more.
+    pub(super) fn settled_since(&mut self, length: usize) {
+        for one in self.list.iter_mut().skip(length).filter(|one| one.outcome == Outcome::Indeterminate) {
+            one.outcome = Outcome::Information;
+        }
+    }
+
     /// A block's conclusion.
     pub(super) fn concluded(&mut self, name: &'static str, conclusion: &Conclusion, when_passed: impl Into<String>) {
         let (outcome, sentence) = match conclusion.indication {

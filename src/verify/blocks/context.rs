@@ -27,6 +27,12 @@ const DOCUMENT_LIMITS: Costs = Costs {
     revocation_items: 10 * Costs::LIMITS.revocation_items,
 };
 
+/// Octets that are hashed for the timestamps of one document: its content for each digest, and again for each archive
+/// timestamp. A third of a second's work, and 32 archive timestamps over the largest message.
+const MAX_STAMPED_OCTETS: usize = 512 * 1024 * 1024;
+/// Of content that is given beside the message, however large: four archive timestamps over it.
+const MAX_STAMPINGS: usize = 4;
+
 /// Whose certificate is judged: the anchors, constraints and purposes are not the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -93,7 +99,9 @@ pub struct Validator<'a> {
     pub(super) context: Context<'a>,
     memory: SignatureMemory,
     left: Costs,
-    /// Pieces of evidence that the document carries and that can't be read.
+    /// Octets that may still be hashed for timestamps.
+    octets_left: usize,
+    /// Pieces of evidence that the document carries and that could not be read.
     pub(super) unread: usize,
     /// Judgements at the context's time, by certificate and role.
     current: HashMap<([u8; 32], Role), Arc<CertificateValidation>>,
@@ -114,12 +122,20 @@ impl<'a> Validator<'a> {
     /// Nothing judged yet.
     #[must_use]
     pub fn new(context: Context<'a>) -> Self {
-        Self { context, memory: SignatureMemory::default(), left: DOCUMENT_LIMITS, unread: 0, current: HashMap::new() }
+        Self {
+            context,
+            memory: SignatureMemory::default(),
+            left: DOCUMENT_LIMITS,
+            octets_left: MAX_STAMPED_OCTETS,
+            unread: 0,
+            current: HashMap::new(),
+        }
     }
 
-    /// Tells how many pieces of evidence the document carries that can't be read: a constraint may ask.
-    pub fn set_unread(&mut self, count: usize) {
-        self.unread = count;
+    /// With so many pieces of evidence in the document that could not be read.
+    #[must_use]
+    pub fn with_unread(self, unread: usize) -> Self {
+        Self { unread, ..self }
     }
 
     /// What a role's chains must meet.
@@ -163,6 +179,18 @@ impl<'a> Validator<'a> {
     pub(super) fn spend_signatures(&mut self, count: usize) {
         let signatures = u32::try_from(count).unwrap_or(u32::MAX);
         self.spend(Costs { signatures, ..Costs::default() });
+    }
+
+    /// Allows for the hashing of content of this size.
+    pub(super) fn allow_octets(&mut self, content: usize) {
+        self.octets_left = MAX_STAMPED_OCTETS.max(content.saturating_mul(MAX_STAMPINGS));
+    }
+
+    /// Counts octets that are to be hashed for a timestamp; `false` where they are too many.
+    pub(super) fn spend_octets(&mut self, octets: usize) -> bool {
+        let left = self.octets_left.checked_sub(octets);
+        self.octets_left = left.unwrap_or(0);
+        left.is_some()
     }
 
     /// Freshness (§5.2.5) as the revocation rule for a time.
@@ -263,7 +291,9 @@ impl<'a> Validator<'a> {
         let kept = self.context.kept.zip(key.as_ref()).and_then(|(kept, key)| kept.get(key));
         let validation = kept.unwrap_or_else(|| {
             let validation = Arc::new(judge(self));
-            if let Some((kept, key)) = self.context.kept.zip(key) {
+            // What came out with less than a whole judgement may cost is this document's own.
+            let is_whole = self.limits() == Costs::LIMITS;
+            if let Some((kept, key)) = self.context.kept.zip(key).filter(|_| is_whole) {
                 kept.keep(key, &validation);
             }
             validation

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::certificate::Certificate;
 use super::super::cms::{Content, SignedData, SignerVerification, UnsignedAttribute};
 use super::super::evidence::Origin;
-use super::super::existence::{Proof, ProofsOfExistence, ProvenBy};
+use super::super::existence::{Proof, ProvenBy};
 use super::super::policy::{Constraint, Reliability};
 use super::super::signature::{Digest, KeyAlgorithm, SignatureAlgorithm};
 use super::super::timestamp::{Stamped, TimestampToken};
@@ -106,6 +106,7 @@ impl Validator<'_> {
     /// Judges every signer of a message, whose own evidence is in the context's
     /// ([`SignedData::add_to`](super::super::cms::SignedData::add_to)).
     pub fn validate_message(&mut self, data: &SignedData<'_>, content: Content<'_>) -> Vec<SignatureValidation> {
+        self.allow_octets(content_octets(data, content));
         let verifications = data.verify(content, self.context.evidence, self.limits());
         self.spend_signatures(verifications.len());
         verifications.iter().map(|verification| self.validate_signer(data, content, verification)).collect()
@@ -149,14 +150,16 @@ impl Validator<'_> {
         let Some(signer) = validation.signer.clone() else { return basic };
         let archived = self.timestamps(case, validation);
         let now_s = self.context.time_s;
-        let mut proofs = self.presence();
-        proven(&validation.timestamps, &validation.signature_sha256, &mut proofs);
+        let proofs = self.settle_timestamps(case, &archived, validation);
         validation.best_signature_time = proofs.earliest(&validation.signature_sha256);
-        let with_time = self.with_time(case, &signer, &basic, validation);
-        let conclusion = match with_time.may_be_settled_by_time() {
-            true => self.with_archival_data(case, &signer, with_time, &archived, validation),
+        let before = validation.checks.len();
+        let with_time = self.with_time(case, &signer, validation);
+        let settled = match with_time.may_be_settled_by_time() {
+            true => self.with_archival_data(case, &signer, &with_time, &proofs, before, validation),
             false => with_time,
         };
+        let times = self.times(validation);
+        let conclusion = if settled.is_passed() { times } else { settled };
         if conclusion.is_passed() {
             let proof = validation.best_signature_time;
             let words = match proof.by {
@@ -204,6 +207,10 @@ impl Validator<'_> {
                 TimestampKind::Content => case.stamped_content(),
                 _ => Stamped::Data(case.verification.signer.signature),
             };
+            if kind == TimestampKind::Content && !self.spend_octets(content_octets(case.data, case.content)) {
+                validation.checks.warned("timestamps", "content timestamps over more than is hashed are left out");
+                continue;
+            }
             match TimestampToken::from_der(der) {
                 Ok(token) => validation.timestamps.push(self.validate_timestamp(der, &token, kind, stamped)),
                 Err(error) => validation.checks.warned(kind.name(), format!("it can't be read: {error}")),
@@ -213,11 +220,11 @@ impl Validator<'_> {
     }
 }
 
-/// Adds what the signature timestamps that hold prove of the signature.
-pub(super) fn proven(timestamps: &[TimestampValidation], signature: &[u8; 32], proofs: &mut ProofsOfExistence) {
-    for timestamp in timestamps.iter().filter(|one| one.kind == TimestampKind::Signature && one.is_passed()) {
-        let by = ProvenBy::Timestamp(timestamp.sha256);
-        proofs.add(Proof { time_s: timestamp.gen_time_s, by }, [signature]);
+/// How much a message's signers sign.
+pub(super) fn content_octets(data: &SignedData<'_>, content: Content<'_>) -> usize {
+    match content {
+        Content::Detached(octets) => octets.len(),
+        Content::Attached | Content::DetachedDigest { .. } => data.content.map_or(0, <[u8]>::len),
     }
 }
 

@@ -70,12 +70,19 @@ impl Validator<'_> {
         if proofs.earliest_s(link.certificate.sha256()) > control_s {
             return Err(missing("it is not proven to have existed"));
         }
+        let policy = &self.context.policy.revocation;
         let (mut slid_s, sources) = match status {
             CertificateStatus::NotAsked | CertificateStatus::NoCheck => (control_s, &[][..]),
             CertificateStatus::Revoked(revocation) => {
                 // The last second at which it was not (§5.5.4: the revocation is after the signature).
                 let before_s = revocation.revocation_date_s.saturating_sub(1);
-                (control_s.min(before_s), std::slice::from_ref(&revocation.source))
+                // A revocation that lies ahead says no more of the time before it than that it was not revoked yet.
+                let source = &revocation.source;
+                let known_s = match policy.is_fresh(source.this_update_s, source.next_update_s, control_s) {
+                    true => control_s,
+                    false => control_s.min(source.this_update_s),
+                };
+                (known_s.min(before_s), std::slice::from_ref(source))
             }
             CertificateStatus::Good(sources) => (self.after_good(sources, control_s), &sources[..]),
             CertificateStatus::Unknown(_) if tolerates_unknown(self.revocation_mode(role)) => (control_s, &[][..]),

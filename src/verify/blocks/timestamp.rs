@@ -129,7 +129,7 @@ impl Validator<'_> {
             return Conclusion::indeterminate(SubIndication::NoSigningCertificateFound, "no certificate was found");
         };
         let Ok(key) = certificate.key().map(super::super::signature::VerificationKey::algorithm) else {
-            return Conclusion::indeterminate(SubIndication::SigCryptoFailure, "the unit's key can't be used");
+            return Conclusion::indeterminate(SubIndication::CryptoConstraintsFailure, "the unit's key can't be used");
         };
         let certificate_validation = self.unit(&certificate, token.gen_time_s());
         let chain = certificate_validation.conclusion.clone();
@@ -137,8 +137,7 @@ impl Validator<'_> {
         validation.certificate = Some(certificate_validation);
         let algorithms = self.token_algorithms(token, algorithm, key, validation);
         let constraints = self.token_constraints(token, validation);
-        // The first that does not hold, the chain's before the others' (§5.3.4: the blocks' order).
-        [chain, algorithms, constraints].into_iter().find(|block| !block.is_passed()).unwrap_or(Conclusion::passed())
+        first_failing(&[chain, algorithms, constraints])
     }
 
     /// The unit's certificate at the context's time; by the policy, revocation data that was fresh at genTime will do, and a
@@ -146,18 +145,20 @@ impl Validator<'_> {
     fn unit(&mut self, certificate: &Arc<Certificate>, gen_time_s: i64) -> Arc<CertificateValidation> {
         let now = self.validate_certificate(certificate, Role::TimestampingUnit);
         let revocation = &self.context.policy.revocation;
+        // Whoever says so, and however old it is: what is known of a compromise is not undone by data that is older still.
+        let is_undoubted = |one: &CertificateValidation| {
+            one.revocation.as_ref().is_none_or(|one| revocation.reason_rule && leaves_the_past(one.reason))
+        };
         let may_be_older = match now.conclusion.sub_indication {
             Some(SubIndication::TryLater) => revocation.timestamp_freshness == TimestampFreshness::GenTime,
-            Some(SubIndication::RevokedNoPoe) => {
-                revocation.reason_rule && now.revocation.as_ref().is_some_and(|one| leaves_the_past(one.reason))
-            }
+            Some(SubIndication::RevokedNoPoe) => true,
             _ => false,
         };
-        if !may_be_older {
+        if !may_be_older || !is_undoubted(&now) {
             return now;
         }
         let then = self.certificate_at(certificate, Role::TimestampingUnit, gen_time_s.min(self.context.time_s));
-        if then.conclusion.is_passed() { Arc::new(then) } else { now }
+        if then.conclusion.is_passed() && is_undoubted(&then) { Arc::new(then) } else { now }
     }
 
     fn token_algorithms(
@@ -189,6 +190,10 @@ impl Validator<'_> {
                 failed.get_or_insert(sentence);
             }
         };
+        if validation.kind == TimestampKind::Data {
+            // Of one in a message the message tells.
+            check(Constraint::UnreadEvidence, self.unread == 0, "all evidence that the document carries can be read");
+        }
         let ahead_s = token.gen_time_s().saturating_sub(self.context.time_s);
         if trust.max_accuracy_s.is_some() {
             let accuracy_us = token.tst_info.accuracy_us;
@@ -209,17 +214,32 @@ impl Validator<'_> {
         check(Constraint::TimestampTsaName, named, "the token's tsa field is a name of the unit's certificate");
         let structured = !findings.iter().any(|finding| matches!(finding, TimestampFinding::Cms(_)));
         check(Constraint::MessageStructure, structured, "the token keeps what RFC 5652 demands of its structure");
-        if ahead_s > MAX_CLOCK_SKEW_S {
-            failed.get_or_insert(format!(
-                "the token was made at {}, after this judgement's time",
-                rfc3339(token.gen_time_s())
-            ));
-        }
-        match failed {
-            None => Conclusion::passed(),
-            Some(sentence) => Conclusion::indeterminate(SubIndication::SigConstraintsFailure, sentence),
-        }
+        let refused = |sentence: String| Conclusion::indeterminate(SubIndication::SigConstraintsFailure, sentence);
+        let failed = failed.map(refused);
+        let made = rfc3339(token.gen_time_s());
+        let not_before_s = validation.verification.certificate.as_ref().map_or(i64::MIN, |unit| unit.not_before_s());
+        let time = if ahead_s > MAX_CLOCK_SKEW_S {
+            refused(format!("the token was made at {made}, after this judgement's time"))
+        } else if token.gen_time_s() < not_before_s {
+            // A unit that tells a time before its own begin tells a wrong one.
+            refused(format!("the token was made at {made}, before its unit's begin at {}", rfc3339(not_before_s)))
+        } else {
+            Conclusion::passed()
+        };
+        validation.checks.concluded(
+            "gen-time",
+            &time,
+            "the token's time is past, and of its unit's certificate's validity",
+        );
+        failed.unwrap_or(time)
     }
+}
+
+/// The verdict of blocks, in their order (§5.3.4): what no time settles comes first, since it is the verdict whatever
+/// timestamps say.
+pub(super) fn first_failing(blocks: &[Conclusion]) -> Conclusion {
+    let firm = blocks.iter().find(|block| !block.is_passed() && !block.may_be_settled_by_time());
+    firm.or_else(|| blocks.iter().find(|block| !block.is_passed())).cloned().unwrap_or(Conclusion::passed())
 }
 
 /// RFC 3161 §4, 1: "tokens generated before the revocation time will remain valid" for these reasons; without a reason, or
@@ -236,7 +256,8 @@ const fn leaves_the_past(reason: Option<ReasonCode>) -> bool {
     )
 }
 
-/// The conclusion on algorithms at a time.
+/// The conclusion on algorithms at a time. Where there is no time at which they were relied on, no proof of existence helps
+/// (§5.1.3, table 6).
 pub(super) fn reliable_at(reliability: Reliability, time_s: i64, words: &str) -> Conclusion {
     let sub = SubIndication::CryptoConstraintsFailureNoPoe;
     match reliability {
@@ -245,7 +266,10 @@ pub(super) fn reliable_at(reliability: Reliability, time_s: i64, words: &str) ->
             let until = rfc3339(until_s);
             Conclusion::indeterminate(sub, format!("{words}: the policy relies on it only until {until}"))
         }
-        _ => Conclusion::indeterminate(sub, format!("{words}: the policy does not rely on it")),
+        _ => {
+            let sub = SubIndication::CryptoConstraintsFailure;
+            Conclusion::indeterminate(sub, format!("{words}: the policy does not rely on it"))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::certificate::Certificate;
 use super::super::existence::ProvenBy;
 use super::super::policy::Constraint;
 use super::signature::Case;
-use super::timestamp::{reliable_at, told};
+use super::timestamp::{first_failing, reliable_at, told};
 use super::{Conclusion, Role, SignatureValidation, SubIndication, TimestampKind, Validator};
 use crate::clock::rfc3339;
 
@@ -17,7 +17,6 @@ impl Validator<'_> {
         &mut self,
         case: &Case<'_, '_, '_>,
         signer: &Arc<Certificate>,
-        basic: &Conclusion,
         validation: &mut SignatureValidation,
     ) -> Conclusion {
         let best = validation.best_signature_time;
@@ -31,8 +30,8 @@ impl Validator<'_> {
             validation.checks.concluded("chain", &conclusion, "");
             return conclusion;
         }
-        if let Some(conclusion) = self.provably_late(signer, validation) {
-            validation.checks.concluded("chain", &conclusion, "");
+        if let Some((block, conclusion)) = self.provably_late(case, signer, validation) {
+            validation.checks.concluded(block, &conclusion, "");
             return conclusion;
         }
         let chain = self.chain_at(signer, best.time_s, is_proven, validation);
@@ -47,14 +46,7 @@ impl Validator<'_> {
         };
         let algorithms = reliable_at(case.reliability, best.time_s, &words);
         validation.checks.concluded("algorithms", &algorithms, format!("{words}: reliable by the policy"));
-        let times = self.times(validation);
-        for block in [chain, algorithms, times] {
-            if !block.is_passed() {
-                return block;
-            }
-        }
-        // Whatever time does not settle was returned before; what the policy demands besides is in `basic`.
-        if basic.is_passed() || basic.may_be_settled_by_time() { Conclusion::passed() } else { basic.clone() }
+        first_failing(&[chain, algorithms])
     }
 
     /// The chain at the best signature time, which becomes the one that the verdict rests on where it holds.
@@ -77,9 +69,14 @@ impl Validator<'_> {
         now.conclusion.clone()
     }
 
-    /// §5.3.4, 4): a content timestamp is older than the signature. Where it is younger than the certificate's end, or than
-    /// its revocation, the signature provably came too late.
-    fn provably_late(&mut self, signer: &Arc<Certificate>, validation: &SignatureValidation) -> Option<Conclusion> {
+    /// §5.3.4: a content timestamp is older than the signature. Where it is younger than the certificate's end, than its
+    /// revocation, or than the end of an algorithm, the signature provably came too late.
+    fn provably_late(
+        &mut self,
+        case: &Case<'_, '_, '_>,
+        signer: &Arc<Certificate>,
+        validation: &SignatureValidation,
+    ) -> Option<(&'static str, Conclusion)> {
         let holding = validation.timestamps.iter().filter(|one| one.kind == TimestampKind::Content && one.is_passed());
         let latest = holding.max_by_key(|one| one.gen_time_s)?;
         let words = told(latest);
@@ -91,14 +88,21 @@ impl Validator<'_> {
             let reason = format!(
                 "the content was stamped {words} before it was signed, and the signer's certificate is revoked since {since}"
             );
-            return Some(Conclusion::failed(SubIndication::Revoked, reason));
+            return Some(("chain", Conclusion::failed(SubIndication::Revoked, reason)));
         }
         if latest.gen_time_s > signer.not_after_s() {
             let until = rfc3339(signer.not_after_s());
             let reason = format!(
                 "the content was stamped {words} before it was signed, and the signer's certificate was valid until {until}"
             );
-            return Some(Conclusion::failed(SubIndication::Expired, reason));
+            return Some(("chain", Conclusion::failed(SubIndication::Expired, reason)));
+        }
+        if !case.reliability.holds_at(latest.gen_time_s) {
+            let reason = format!(
+                "the content was stamped {words} before it was signed, when the policy relied on the signature's algorithms no more"
+            );
+            let conclusion = Conclusion::indeterminate(SubIndication::CryptoConstraintsFailure, reason);
+            return Some(("algorithms", conclusion));
         }
         None
     }
@@ -118,7 +122,9 @@ impl Validator<'_> {
             |earlier: Option<i64>, later: Option<i64>| earlier.zip(later).is_none_or(|(one, other)| one <= other);
         // An archive timestamp covers the signature timestamps that are there when it is made; one that was added later is
         // not covered, and younger.
-        let in_order = follows(last_content, first_signature) && follows(first_signature, first_archive);
+        let in_order = follows(last_content, first_signature)
+            && follows(last_content, first_archive)
+            && follows(first_signature, first_archive);
         let late = first_signature.is_some_and(|time_s| {
             let claimed = validation.claimed_signing_time_s;
             let most = policy.timestamps_trusted.max_delay_s;

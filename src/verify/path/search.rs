@@ -14,7 +14,7 @@ use super::super::certificate::Certificate;
 use super::super::evidence::{Evidence, Origin};
 use super::super::judgement::{Chain, Failure, Link};
 use super::super::revocation::{CertificateStatus, Subject, status_of};
-use super::super::settings::{RevocationMode, Settings};
+use super::super::settings::{RevocationMode, RevocationRule, Settings};
 use super::{Fault, Inputs, Place, PolicyOutcome, SignatureMemory, ValidPath, validate};
 
 /// Certificates of a path: the longest that are in use have seven.
@@ -75,6 +75,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) statuses: HashMap<Vec<usize>, CertificateStatus>,
     /// The certificates whose status is being found, by address.
     pub(crate) in_progress: Vec<usize>,
+    /// Whether revocation data of any age counts: it is asked for revocations alone.
+    pub(crate) any_age: bool,
     nested: usize,
 }
 
@@ -88,7 +90,17 @@ impl<'a> Judge<'a> {
             candidates: HashMap::new(),
             statuses: HashMap::new(),
             in_progress: Vec::new(),
+            any_age: false,
             nested: 0,
+        }
+    }
+
+    /// The rule on revocation data, but for its age where that is not asked.
+    pub(crate) fn rule(&self) -> RevocationRule {
+        let rule = self.settings.revocation;
+        match self.any_age {
+            true => RevocationRule { earliest_this_update_s: i64::MIN, earliest_next_update_s: i64::MIN, ..rule },
+            false => rule,
         }
     }
 

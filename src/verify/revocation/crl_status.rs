@@ -103,20 +103,49 @@ pub(crate) fn status_of<'a>(
     let status = status?;
     // What is not known may be known once a status that is being found is.
     let is_settled = judge.in_progress.is_empty() || !matches!(status, CertificateStatus::Unknown(_));
-    if is_settled {
+    if is_settled && !judge.any_age {
         judge.statuses.insert(path, status.clone());
     }
     Ok(status)
 }
 
 fn find_status<'a>(judge: &mut Judge<'a>, subject: &Subject<'a, '_>) -> Result<CertificateStatus, BudgetExhausted> {
+    let (status, is_some_stale) = find_current(judge, subject)?;
+    if judge.any_age || !is_some_stale || matches!(status, CertificateStatus::Revoked(_)) {
+        return Ok(status);
+    }
+    // What is revoked stays so, however old the data is that tells of it: freshness is asked of what says the contrary (EN
+    // 319 102-1 §5.2.6.4, which asks for it after the path's validation). But not of a hold, which may have ended since.
+    judge.any_age = true;
+    let of_any_age = find_current(judge, subject);
+    judge.any_age = false;
+    let settings = judge.settings;
+    let earlier_s = settings.time_s.min(settings.time_of_target_s());
+    match of_any_age? {
+        // One that lies ahead settles nothing about the time before it.
+        (CertificateStatus::Revoked(revocation), _)
+            if revocation.holds_at(earlier_s) || matches!(status, CertificateStatus::Good(_)) =>
+        {
+            Ok(CertificateStatus::Revoked(revocation))
+        }
+        _ => Ok(status),
+    }
+}
+
+/// The status by current data, and whether some was left aside because it is stale.
+fn find_current<'a>(
+    judge: &mut Judge<'a>,
+    subject: &Subject<'a, '_>,
+) -> Result<(CertificateStatus, bool), BudgetExhausted> {
     let mut not_used = Vec::new();
     let by_ocsp = by_ocsp(judge, subject, &mut not_used)?;
     if let Some(revoked @ CertificateStatus::Revoked(_)) = by_ocsp {
-        return Ok(revoked);
+        return Ok((revoked, false));
     }
     let by_crls = by_crls(judge, subject, &mut not_used)?;
-    Ok(match (by_ocsp, by_crls) {
+    let is_stale = |one: &NotUsed| matches!(one.why, WhyNotUsed::Stale | WhyNotUsed::NoNextUpdate);
+    let is_some_stale = not_used.iter().any(is_stale);
+    let status = match (by_ocsp, by_crls) {
         (_, Some(revoked @ CertificateStatus::Revoked(_))) => revoked,
         (Some(CertificateStatus::Good(mut sources)), Some(CertificateStatus::Good(more))) => {
             sources.extend(more);
@@ -124,7 +153,8 @@ fn find_status<'a>(judge: &mut Judge<'a>, subject: &Subject<'a, '_>) -> Result<C
         }
         (Some(status), _) | (None, Some(status)) => status,
         (None, None) => CertificateStatus::Unknown(not_used),
-    })
+    };
+    Ok((status, is_some_stale))
 }
 
 /// What has been found over the CRLs looked at so far.
@@ -154,6 +184,10 @@ fn by_crls<'a>(
     let passes: &[&[DistributionPoint]] = if points.is_empty() { &[&[]] } else { &[&points, &[]] };
     for (pass, points) in passes.iter().enumerate() {
         for crl in candidates(judge, certificate, points) {
+            // Whatever lists nothing is not even verified.
+            if judge.any_age && !lists_for_good(crl, certificate) {
+                continue;
+            }
             judge.budget.spend(Resource::RevocationItems, 1)?;
             let answer = match usable(judge, crl, subject, points, found.reasons) {
                 Ok(Some(reasons)) => ask(judge, crl, subject, points, reasons, &mut found)?,
@@ -179,6 +213,12 @@ fn by_crls<'a>(
         }
     }
     Ok(None)
+}
+
+/// Whether a CRL has the certificate among those that are revoked, and not on hold.
+fn lists_for_good(crl: &HeldCrl, certificate: &Certificate) -> bool {
+    let entry = crl.find(certificate.issuer_name(), minimal(certificate.serial()));
+    entry.is_some_and(|entry| entry.reason() != Ok(Some(ReasonCode::CertificateHold)))
 }
 
 /// The complete CRLs of the issuers that a certificate's points name, the newest first.
@@ -237,7 +277,7 @@ fn check_usable(judge: &Judge<'_>, crl: &HeldCrl) -> Result<(), WhyNotUsed> {
     let header = &crl.crl().header;
     let next_update_s = header.next_update.map(|time| time.seconds);
     check_existence(judge.settings, crl.sha256())?;
-    check_window(&judge.settings.revocation, header.this_update.seconds, next_update_s)?;
+    check_window(&judge.rule(), header.this_update.seconds, next_update_s)?;
     if judge.settings.conformance == Conformance::Required {
         let number = crl.crl().extensions.iter().find(|extension| extension.oid == CRL_NUMBER);
         if number.is_none_or(|number| number.critical) {

@@ -17,6 +17,9 @@ use super::{
 };
 use crate::crypto::DigestAlgorithm;
 
+/// certificateHold (RFC 5280 §5.3.1).
+const ON_HOLD: u8 = 6;
+
 /// The status by what is held; `None` where no answer may be used, and `not_used` says why.
 pub(super) fn by_ocsp<'a>(
     judge: &mut Judge<'a>,
@@ -35,6 +38,13 @@ pub(super) fn by_ocsp<'a>(
             let why = WhyNotUsed::OtherCertId;
             not_used.push(NotUsed { kind: SourceKind::OcspResponse, sha256: *response.sha256(), why });
         }
+    }
+    if judge.any_age {
+        let is_for_good = |status: &OcspCertStatus| match status {
+            OcspCertStatus::Revoked { reason_number, .. } => *reason_number != Some(ON_HOLD),
+            OcspCertStatus::Good | OcspCertStatus::Unknown => false,
+        };
+        answers.retain(|(_, single)| is_for_good(&single.status));
     }
     // The newest answer is the one that counts.
     answers.sort_by_key(|(_, single)| std::cmp::Reverse(single.this_update_s));
@@ -103,7 +113,7 @@ fn check_answer(
     certificate: &Certificate,
 ) -> Result<(), WhyNotUsed> {
     check_existence(judge.settings, response.sha256())?;
-    check_window(&judge.settings.revocation, single.this_update_s, single.next_update_s)?;
+    check_window(&judge.rule(), single.this_update_s, single.next_update_s)?;
     // Nothing is good by what can't be understood; but who is revoked by it is revoked.
     let says_revoked = matches!(single.status, OcspCertStatus::Revoked { .. });
     if (response.unknown_critical || single.unknown_critical) && !says_revoked {

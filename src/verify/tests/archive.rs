@@ -18,7 +18,7 @@ use crate::verify::{
 const CONTENT: &[u8] = b"what is kept";
 const SHA512: &[u8] = &[0x30, 11, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3];
 
-fn digest(octets: &[u8]) -> Vec<u8> {
+pub(super) fn digest(octets: &[u8]) -> Vec<u8> {
     Digest::Sha256.of(octets).unwrap()
 }
 
@@ -53,7 +53,7 @@ impl Authority {
 }
 
 /// An ats-hash-index of any version: its algorithm, or none, and the hashes.
-fn index(kind: &[u8], algorithm: &[u8], lists: [&[Vec<u8>]; 3]) -> Vec<u8> {
+pub(super) fn index(kind: &[u8], algorithm: &[u8], lists: [&[Vec<u8>]; 3]) -> Vec<u8> {
     let list = |hashes: &[Vec<u8>]| {
         let items: Vec<u8> = hashes.iter().flat_map(|hash| tlv(writer::OCTET_STRING, &[hash])).collect();
         tlv(writer::SEQUENCE, &[&items])
@@ -143,7 +143,7 @@ impl Case {
 }
 
 /// How many octets a value's tag and length take.
-fn header_of(value: &[u8]) -> usize {
+pub(super) fn header_of(value: &[u8]) -> usize {
     match value[1] {
         long @ 0x81.. => 2 + usize::from(long & 0x7f),
         _ => 2,

@@ -2,6 +2,7 @@
 
 mod anchors;
 mod archive;
+mod blocks;
 mod bombs;
 mod certificates;
 mod cms;

@@ -19,7 +19,7 @@ fn time(time_s: i64) -> Vec<u8> {
 }
 
 /// revoked, with a reason.
-fn revoked(since_s: i64, reason: u8) -> Vec<u8> {
+pub(super) fn revoked(since_s: i64, reason: u8) -> Vec<u8> {
     tlv(0xa1, &[&time(since_s), &[0xa0, 3, 0x0a, 1, reason]])
 }
 
@@ -27,6 +27,9 @@ fn revoked(since_s: i64, reason: u8) -> Vec<u8> {
 pub(super) struct Response {
     pub(super) digest: DigestAlgorithm,
     pub(super) by_key: bool,
+    /// The CA's name and the serial that is asked about.
+    pub(super) issuer: &'static str,
+    pub(super) serial: u8,
     pub(super) status: Vec<u8>,
     pub(super) this_update_s: i64,
     pub(super) next_update_s: Option<i64>,
@@ -40,6 +43,8 @@ impl Response {
         Self {
             digest: DigestAlgorithm::Sha1,
             by_key: false,
+            issuer: "Root",
+            serial: 5,
             status: status.to_vec(),
             this_update_s: NOW_S - DAY_S,
             next_update_s: Some(NOW_S + DAY_S),
@@ -54,7 +59,12 @@ impl Response {
         let oid = tlv(writer::OBJECT_IDENTIFIER, &[self.digest.oid().as_bytes()]);
         let id = tlv(
             writer::SEQUENCE,
-            &[&tlv(writer::SEQUENCE, &[&oid]), &hash(&name("Root")), &hash(issuer_key.bits()), &[2, 1, 5]],
+            &[
+                &tlv(writer::SEQUENCE, &[&oid]),
+                &hash(&name(self.issuer)),
+                &hash(issuer_key.bits()),
+                &[2, 1, self.serial],
+            ],
         );
         let next = self.next_update_s.map_or(Vec::new(), |next_s| tlv(writer::context(0), &[&time(next_s)]));
         let single =

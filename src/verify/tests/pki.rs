@@ -20,11 +20,12 @@ const ALGORITHM: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2
 const UTC_TIME: u8 = 0x17;
 
 /// A P-256 key.
-pub(super) struct Key(EcdsaKeyPair);
+#[derive(Clone)]
+pub(super) struct Key(Arc<EcdsaKeyPair>);
 
 impl Key {
     pub(super) fn new() -> Self {
-        Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap())
+        Self(Arc::new(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap()))
     }
 
     pub(super) fn bits(&self) -> &[u8] {
@@ -39,6 +40,14 @@ impl Key {
 
     pub(super) fn identifier(&self) -> Vec<u8> {
         DigestAlgorithm::Sha1.digest(self.bits()).as_ref().to_vec()
+    }
+
+    /// ECDSA with SHA-1, which aws-lc-rs does not make.
+    pub(super) fn sign_by_sha1(&self, message: &[u8]) -> Vec<u8> {
+        let pkcs8 = self.0.to_pkcs8v1().unwrap();
+        let key = openssl::pkey::PKey::private_key_from_pkcs8(pkcs8.as_ref()).unwrap();
+        let mut signer = openssl::sign::Signer::new(openssl::hash::MessageDigest::sha1(), &key).unwrap();
+        signer.sign_oneshot_to_vec(message).unwrap()
     }
 
     pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {

@@ -16,7 +16,7 @@ const DATA: &[u8] = b"what is stamped";
 /// id-kp-emailProtection.
 const EMAIL: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 4];
 
-fn purposes(critical: bool, list: &[&[u8]]) -> Vec<u8> {
+pub(super) fn purposes(critical: bool, list: &[&[u8]]) -> Vec<u8> {
     let list: Vec<u8> = list.iter().flat_map(|oid| tlv(writer::OBJECT_IDENTIFIER, &[oid])).collect();
     extension(extension_oid::EXTENDED_KEY_USAGE, critical, &tlv(writer::SEQUENCE, &[&list]))
 }
