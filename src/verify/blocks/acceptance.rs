@@ -2,8 +2,9 @@
 
 use super::super::cms::CmsFinding;
 use super::super::policy::Constraint;
+use super::checked::Constraints;
 use super::signature::Case;
-use super::{Conclusion, SignatureValidation, SubIndication, Validator};
+use super::{Conclusion, SignatureValidation, Validator};
 
 impl Validator<'_> {
     /// Checks each constraint that does not depend on timestamps.
@@ -11,14 +12,8 @@ impl Validator<'_> {
         let levels = &self.context.policy.levels;
         let verification = case.verification;
         let findings = &verification.findings;
-        let checks = &mut validation.checks;
-        let mut failed: Option<String> = None;
-        let mut check = |constraint, holds: bool, sentence: &str| {
-            let outcome = checks.constraint(levels, constraint, holds, || sentence.to_owned());
-            if let Err(sentence) = outcome {
-                failed.get_or_insert(sentence);
-            }
-        };
+        let mut constraints = Constraints::new(levels, &mut validation.checks);
+        let mut check = |constraint, holds, sentence: &str| constraints.check(constraint, holds, sentence);
         let bound = !findings.contains(&CmsFinding::NoSigningCertificateAttribute);
         check(Constraint::SigningCertificateAttribute, bound, "a signed attribute binds the signer's certificate");
         let same = !findings.contains(&CmsFinding::IssuerSerialDiffers);
@@ -43,10 +38,7 @@ impl Validator<'_> {
             let conforms = chain.links.iter().all(|link| link.findings().is_empty());
             check(Constraint::CertificateConformance, conforms, "the chain's certificates keep RFC 5280 §4");
         }
-        match failed {
-            None => Conclusion::passed(),
-            Some(sentence) => Conclusion::indeterminate(SubIndication::SigConstraintsFailure, sentence),
-        }
+        constraints.conclude()
     }
 }
 

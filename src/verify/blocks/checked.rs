@@ -1,7 +1,7 @@
 //! The constraints that were checked, each with its outcome and a sentence.
 
 use super::super::policy::{Constraint, Level, Levels};
-use super::{Conclusion, Indication};
+use super::{Conclusion, Indication, SubIndication};
 
 /// What came of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,5 +110,32 @@ impl Checks {
         let told = if failed { Err(sentence.clone()) } else { Ok(()) };
         self.list.push(Checked { name: constraint.name(), outcome, sentence });
         told
+    }
+}
+
+/// Constraints one after the other: all of them are checked, and the first that fails is what a block concludes.
+pub(super) struct Constraints<'c> {
+    levels: &'c Levels,
+    checks: &'c mut Checks,
+    failed: Option<String>,
+}
+
+impl<'c> Constraints<'c> {
+    pub(super) const fn new(levels: &'c Levels, checks: &'c mut Checks) -> Self {
+        Self { levels, checks, failed: None }
+    }
+
+    /// Checks one, its sentence as the demand that it is.
+    pub(super) fn check(&mut self, constraint: Constraint, holds: bool, sentence: &str) {
+        if let Err(sentence) = self.checks.constraint(self.levels, constraint, holds, || sentence.to_owned()) {
+            self.failed.get_or_insert(sentence);
+        }
+    }
+
+    /// SIG_CONSTRAINTS_FAILURE by the first that failed.
+    pub(super) fn conclude(self) -> Conclusion {
+        self.failed.map_or(Conclusion::passed(), |sentence| {
+            Conclusion::indeterminate(SubIndication::SigConstraintsFailure, sentence)
+        })
     }
 }

@@ -12,6 +12,7 @@ use super::super::timestamp::{
     Stamped, TimestampFault, TimestampFinding, TimestampToken, TimestampVerification, verify_timestamp,
 };
 use super::super::wording;
+use super::checked::Constraints;
 use super::{CertificateValidation, Checks, Conclusion, Role, SubIndication, Validator};
 use crate::asn1::Oid;
 use crate::clock::rfc3339;
@@ -182,14 +183,8 @@ impl Validator<'_> {
         let (levels, trust) = (&policy.levels, &policy.timestamps_trusted);
         let findings = validation.verification.findings.clone();
         let has = |finding: TimestampFinding| findings.contains(&finding);
-        let checks = &mut validation.checks;
-        let mut failed: Option<String> = None;
-        let mut check = |constraint, holds: bool, sentence: &str| {
-            let outcome = checks.constraint(levels, constraint, holds, || sentence.to_owned());
-            if let Err(sentence) = outcome {
-                failed.get_or_insert(sentence);
-            }
-        };
+        let mut constraints = Constraints::new(levels, &mut validation.checks);
+        let mut check = |constraint, holds, sentence: &str| constraints.check(constraint, holds, sentence);
         if validation.kind == TimestampKind::Data {
             // Of one in a message the message tells.
             check(Constraint::UnreadEvidence, self.unread == 0, "all evidence that the document carries can be read");
@@ -214,8 +209,8 @@ impl Validator<'_> {
         check(Constraint::TimestampTsaName, named, "the token's tsa field is a name of the unit's certificate");
         let structured = !findings.iter().any(|finding| matches!(finding, TimestampFinding::Cms(_)));
         check(Constraint::MessageStructure, structured, "the token keeps what RFC 5652 demands of its structure");
+        let constraints = constraints.conclude();
         let refused = |sentence: String| Conclusion::indeterminate(SubIndication::SigConstraintsFailure, sentence);
-        let failed = failed.map(refused);
         let made = rfc3339(token.gen_time_s());
         let not_before_s = validation.verification.certificate.as_ref().map_or(i64::MIN, |unit| unit.not_before_s());
         let time = if ahead_s > MAX_CLOCK_SKEW_S {
@@ -231,7 +226,7 @@ impl Validator<'_> {
             &time,
             "the token's time is past, and of its unit's certificate's validity",
         );
-        failed.unwrap_or(time)
+        if constraints.is_passed() { time } else { constraints }
     }
 }
 

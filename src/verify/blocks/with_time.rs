@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::certificate::Certificate;
 use super::super::existence::ProvenBy;
 use super::super::policy::Constraint;
+use super::checked::Constraints;
 use super::signature::Case;
 use super::timestamp::{first_failing, reliable_at, told};
 use super::{Conclusion, Role, SignatureValidation, SubIndication, TimestampKind, Validator};
@@ -138,16 +139,11 @@ impl Validator<'_> {
         if let Err(sentence) = checks.constraint(levels, Constraint::TimestampOrder, in_order, order) {
             return Conclusion::indeterminate(SubIndication::TimestampOrderFailure, sentence);
         }
-        let demands = [
-            (Constraint::TimestampDelay, !late, "the signature timestamp follows the claimed signing time soon enough"),
-            (Constraint::SignatureTimestamp, has_signature, "there is a signature timestamp that holds"),
-            (Constraint::ContentTimestamp, has_content, "there is a content timestamp that holds"),
-        ];
-        for (constraint, holds, sentence) in demands {
-            if let Err(sentence) = checks.constraint(levels, constraint, holds, || sentence.to_owned()) {
-                return Conclusion::indeterminate(SubIndication::SigConstraintsFailure, sentence);
-            }
-        }
-        Conclusion::passed()
+        let mut constraints = Constraints::new(levels, checks);
+        let delay = "the signature timestamp follows the claimed signing time soon enough";
+        constraints.check(Constraint::TimestampDelay, !late, delay);
+        constraints.check(Constraint::SignatureTimestamp, has_signature, "there is a signature timestamp that holds");
+        constraints.check(Constraint::ContentTimestamp, has_content, "there is a content timestamp that holds");
+        constraints.conclude()
     }
 }
