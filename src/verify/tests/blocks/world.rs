@@ -259,6 +259,7 @@ impl World {
         let context = Context { time_s: at(now), evidence: &evidence, policy, anchors: &self.anchors, kept };
         let report = document.judge(content, context, &not_taken).unwrap();
         report.signatures.iter().for_each(check_report);
+        report.timestamps.iter().for_each(|one| check(&one.indication, one.sub_indication.as_deref(), &one.checks));
         report
     }
 }
