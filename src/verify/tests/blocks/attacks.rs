@@ -3,7 +3,7 @@
 use crl::ReasonCode;
 
 use super::archives::{ENDED, ended_ca};
-use super::world::{Plan, SIGNER, World, at, revoked};
+use super::world::{Life, Plan, SIGNER, World, at, revoked};
 use crate::verify::cms::oid;
 use crate::verify::policy::Policy;
 use crate::verify::tests::archive::digest;
@@ -131,7 +131,7 @@ fn a_revocation_that_lies_ahead_makes_no_stale_crl_fresh() {
 /// An answer of 2025-01-02 by a responder that ended on 2025-01-20.
 fn answer(world: &World) -> Vec<u8> {
     let key = Key::new();
-    let life = (b"250101000000Z" as &[u8], b"250120000000Z" as &[u8]);
+    let life: Life = (b"250101000000Z", b"250120000000Z");
     let certificate = world.ca.issue("Responder", &[8], &key, life, vec![ocsp_signing(), no_check()]);
     let response = Response {
         issuer: "CA",

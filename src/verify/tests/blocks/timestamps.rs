@@ -3,7 +3,10 @@
 use crl::ReasonCode;
 
 use super::world::{Issuer, Plan, SIGNER, UNIT, Unit, World, policy, revoked};
-use crate::verify::cms::oid;
+use crate::asn1::writer::{self, tlv};
+use crate::verify::cms::{Content, oid};
+use crate::verify::policy::Policy;
+use crate::verify::report::Verdict;
 use crate::verify::tests::archive::digest;
 
 fn fresh() -> World {
@@ -160,4 +163,53 @@ fn a_backdated_token_by_a_stranger_does_not_undo_a_revocation() {
     let stranger = Unit::new(&Issuer::root("Stranger"), "Stranger's unit", &[9], Plan::new().unit);
     let found = world.judge(&world.sign().stamped(&stranger, "2025-01-01"), "2025-03-01");
     found.indeterminate("REVOKED_NO_POE", "2025-03-01").timestamps(&[("INDETERMINATE", "NO_CERTIFICATE_CHAIN_FOUND")]);
+}
+
+#[test]
+fn a_unit_of_which_nothing_is_known_proves_nothing() {
+    let mut world = World::new();
+    let [root, ca, tsa] = world.crls("2024-12-31", "2025-01-07");
+    world.hold(&root).hold(&ca);
+    let signed = world.sign().stamped(&world.unit, "2025-01-01");
+    world.judge(&signed, "2025-01-02").passed("2025-01-02").timestamps(&[("INDETERMINATE", "TRY_LATER")]);
+    // An archive by the same unit does not help either.
+    let archived = signed.archived(&world.unit, "2025-01-02");
+    world.judge(&archived, "2025-01-03").passed("2025-01-03").timestamps(&[("INDETERMINATE", "TRY_LATER"); 2]);
+    world.hold(&tsa);
+    world.judge(&archived, "2025-01-03").passed("2025-01-01");
+}
+
+#[test]
+fn a_token_that_is_handed_in_alone() {
+    let world = fresh();
+    let token = world.unit.token(&digest(b"data"), "2025-01-01", Vec::new());
+    let judged = |content| {
+        let report = world.report(&token, content, "2025-01-02", Policy::default_policy(), None);
+        let one = &report.timestamps[0];
+        (report.verdict, one.sub_indication.clone().unwrap_or_default(), one.compared)
+    };
+    assert_eq!(judged(Content::Detached(b"data")), (Verdict::Passed, String::new(), true));
+    assert_eq!(judged(Content::Detached(b"other")), (Verdict::Failed, "HASH_FAILURE".to_owned(), true));
+    assert_eq!(judged(Content::Attached), (Verdict::Passed, String::new(), false));
+    // The answer of a TSA, and a token whose unit is revoked.
+    let world = revoked_unit(None);
+    let token = world.unit.token(&digest(b"data"), "2025-01-31", Vec::new());
+    let granted = tlv(writer::SEQUENCE, &[&[0x30, 3, 2, 1, 0], &token]);
+    let report = world.report(&granted, Content::Detached(b"data"), "2025-03-01", Policy::default_policy(), None);
+    let sub = report.timestamps[0].sub_indication.as_deref();
+    assert_eq!((report.verdict, sub), (Verdict::Indeterminate, Some("REVOKED_NO_POE")));
+}
+
+#[test]
+fn a_certificate_that_is_handed_in_alone() {
+    let mut world = fresh();
+    world.held.add_certificate(std::sync::Arc::clone(&world.ca.certificate), crate::verify::Origin::Held).unwrap();
+    let der = world.signer.der().to_vec();
+    let judged = |now| {
+        let report = world.report(&der, Content::Attached, now, Policy::default_policy(), None);
+        (report.verdict, report.certificates[0].sub_indication.clone().unwrap_or_default())
+    };
+    assert_eq!(judged("2025-01-07"), (Verdict::Passed, String::new()));
+    assert_eq!(judged("2025-01-08"), (Verdict::Indeterminate, "TRY_LATER".to_owned()));
+    assert_eq!(judged("2030-01-02"), (Verdict::Indeterminate, "OUT_OF_BOUNDS_NOT_REVOKED".to_owned()));
 }

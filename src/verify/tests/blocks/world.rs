@@ -266,6 +266,7 @@ impl World {
         };
         let report = document.judge(content, context, &not_taken).unwrap();
         report.signatures.iter().for_each(check_report);
+        report.timestamps.iter().for_each(|one| check(&one.indication, one.sub_indication.as_deref(), &one.checks));
         report
     }
 }
