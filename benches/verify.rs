@@ -1,4 +1,7 @@
-//! Judging by criterion: PKITS as a whole, and a chain of two levels with CRLs against its bare signatures.
+//! Judging by criterion: PKITS as a whole, and a chain of two levels with CRLs and a signed message with a timestamp, each
+//! against its bare signatures.
+
+mod signing;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -6,22 +9,20 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use noonmark::asn1::{Oid, Reader, writer};
+use noonmark::verify::blocks::{Anchors, Context};
+use noonmark::verify::cms::{Content, oid};
+use noonmark::verify::policy::Policy;
+use noonmark::verify::report::Verdict;
 use noonmark::verify::signature::{AnyAlgorithm, SignatureAlgorithm, VerificationKey};
 use noonmark::verify::{
-    AnchorRule, Certificate, Evidence, Origin, PolicySet, RevocationRule, Settings, TrustAnchor, judge_certificate,
+    AnchorRule, Certificate, Document, Evidence, Origin, PolicySet, RevocationRule, Settings, TrustAnchor,
+    judge_certificate,
 };
-use openssl::ec::{EcGroup, EcKey};
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
-use openssl::sign::Signer;
 use serde_json::Value;
+use signing::{NOW_S, Signer, Signing, Use, tst_info};
 
 /// 2020-01-01.
 const PKITS_TIME_S: i64 = 1_577_836_800;
-/// 2025-01-01.
-const NOW_S: i64 = 1_735_689_600;
 
 /// A case of PKITS in memory.
 struct Case {
@@ -98,60 +99,6 @@ fn pkits(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A key, and how it signs.
-struct Signing {
-    key: PKey<Private>,
-    algorithm: &'static [u8],
-}
-
-impl Signing {
-    fn p256() -> Self {
-        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).expect("P-256");
-        let key = PKey::from_ec_key(EcKey::generate(&group).expect("a key")).expect("a key");
-        Self { key, algorithm: &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2] }
-    }
-
-    fn rsa2048() -> Self {
-        let key = PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key");
-        Self { key, algorithm: &[0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11, 5, 0] }
-    }
-
-    fn signed(&self, tbs: &[u8]) -> Vec<u8> {
-        let mut signer = Signer::new(MessageDigest::sha256(), &self.key).expect("a signer");
-        let signature = signer.sign_oneshot_to_vec(tbs).expect("a signature");
-        let signature = writer::tlv(writer::BIT_STRING, &[&[0], &signature]);
-        writer::tlv(writer::SEQUENCE, &[tbs, self.algorithm, &signature])
-    }
-
-    fn certificate(&self, issuer: &str, subject: &str, key: &Self, is_ca: bool) -> Vec<u8> {
-        let utc = |text: &[u8]| writer::tlv(0x17, &[text]);
-        let validity = writer::tlv(writer::SEQUENCE, &[&utc(b"200101000000Z"), &utc(b"300101000000Z")]);
-        let spki = key.key.public_key_to_der().expect("a public key");
-        let ca = [0x30, 15, 6, 3, 0x55, 0x1d, 19, 1, 1, 0xff, 4, 5, 0x30, 3, 1, 1, 0xff];
-        let usage = [0x30, 14, 6, 3, 0x55, 0x1d, 15, 1, 1, 0xff, 4, 4, 3, 2, 1, if is_ca { 6 } else { 0x80 }];
-        let ca: &[u8] = if is_ca { &ca } else { &[] };
-        let list = writer::tlv(writer::SEQUENCE, &[ca, &usage]);
-        let extensions = writer::tlv(writer::context(3), &[&list]);
-        let head = [0xa0, 3, 2, 1, 2, 2, 1, 5];
-        let (issuer, subject) = (name(issuer), name(subject));
-        let fields: [&[u8]; 7] = [&head, self.algorithm, &issuer, &validity, &subject, &spki, &extensions];
-        self.signed(&writer::tlv(writer::SEQUENCE, &fields))
-    }
-
-    fn crl(&self, issuer: &str) -> Vec<u8> {
-        let utc = |text: &[u8]| writer::tlv(0x17, &[text]);
-        let fields: [&[u8]; 5] =
-            [&[2, 1, 1], self.algorithm, &name(issuer), &utc(b"241231000000Z"), &utc(b"250107000000Z")];
-        self.signed(&writer::tlv(writer::SEQUENCE, &fields))
-    }
-}
-
-fn name(common_name: &str) -> Vec<u8> {
-    let value = writer::tlv(writer::UTF8_STRING, &[common_name.as_bytes()]);
-    let pair = writer::tlv(writer::SEQUENCE, &[&[6, 3, 0x55, 4, 3], &value]);
-    writer::tlv(writer::SEQUENCE, &[&writer::tlv(writer::SET, &[&pair])])
-}
-
 /// What is signed, the algorithm, the signature.
 fn parts(signed: &[u8]) -> (&[u8], SignatureAlgorithm, &[u8]) {
     let mut fields = Reader::only(signed, writer::SEQUENCE).expect("a SEQUENCE");
@@ -161,15 +108,18 @@ fn parts(signed: &[u8]) -> (&[u8], SignatureAlgorithm, &[u8]) {
     (tbs, SignatureAlgorithm::from_identifier_der(algorithm).expect("an algorithm"), signature)
 }
 
+fn key(spki: &[u8]) -> VerificationKey {
+    VerificationKey::from_spki_der(spki).expect("a key")
+}
+
 /// Anchor, CA, target, and a CRL of each issuer: four signatures.
 fn chain(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("chain");
     for label in ["p256", "rsa2048"] {
-        let make = || if label == "p256" { Signing::p256() } else { Signing::rsa2048() };
-        let (root, ca, user) = (make(), make(), make());
-        let anchor = root.certificate("Root", "Root", &root, true);
-        let issuer = root.certificate("Root", "CA", &ca, true);
-        let target = ca.certificate("CA", "Target", &user, false);
+        let [root, ca, user] = std::array::from_fn(|_| Signing::new(label));
+        let anchor = root.certificate("Root", "Root", &root, 1, Use::Ca);
+        let issuer = root.certificate("Root", "CA", &ca, 2, Use::Ca);
+        let target = ca.certificate("CA", "Target", &user, 3, Use::Signer);
         let crls = [root.crl("Root"), ca.crl("CA")];
         let anchor = TrustAnchor::from_certificate_der(&anchor, AnchorRule::NameAndKey).expect("an anchor");
         let settings = Settings {
@@ -181,9 +131,7 @@ fn chain(criterion: &mut Criterion) {
             bencher.iter(|| assert!(judge(black_box(&target), &certificates, &crls, &settings)));
         });
         // The CA's key is new to each judgement, the anchor's is not.
-        let spki = |signing: &Signing| signing.key.public_key_to_der().expect("a key");
-        let key = |spki: &[u8]| VerificationKey::from_spki_der(spki).expect("a key");
-        let (root_key, ca_spki) = (key(&spki(&root)), spki(&ca));
+        let (root_key, ca_spki) = (key(&root.spki()), ca.spki());
         group.bench_with_input(BenchmarkId::new("bare", label), &(), |bencher, ()| {
             bencher.iter(|| {
                 let ca_key = key(&ca_spki);
@@ -199,5 +147,90 @@ fn chain(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, pkits, chain);
+/// Content of 1 KiB, signed under root and CA, the signature stamped by a unit under the same root, a CRL of each issuer: seven
+/// signatures under four keys.
+struct Signed {
+    message: Vec<u8>,
+    crls: [Vec<u8>; 2],
+    root: Vec<u8>,
+    /// Each with its signer's key, by its place in `spkis`: what is signed, the algorithm, the signature.
+    signatures: Vec<(usize, Vec<u8>, SignatureAlgorithm, Vec<u8>)>,
+    /// Root, CA, signer, unit.
+    spkis: [Vec<u8>; 4],
+}
+
+impl Signed {
+    fn new(label: &str) -> Self {
+        let [root_key, ca_key, signer_key, unit_key] = std::array::from_fn(|_| Signing::new(label));
+        let root = root_key.certificate("Root", "Root", &root_key, 1, Use::Ca);
+        let ca = root_key.certificate("Root", "CA", &ca_key, 2, Use::Ca);
+        let signer = ca_key.certificate("CA", "Signer", &signer_key, 3, Use::Signer);
+        let unit = root_key.certificate("Root", "Unit", &unit_key, 4, Use::TimestampingUnit);
+        let crls = [root_key.crl("Root"), ca_key.crl("CA")];
+        let content = [0x5a; 1024];
+        let signs = Signer { signing: &signer_key, certificate: &signer };
+        let stamps = Signer { signing: &unit_key, certificate: &unit };
+        let signature = signs.sign(oid::DATA, &content);
+        let info = tst_info(&signature.octets, &[7]);
+        let stamp = stamps.sign(oid::TST_INFO, &info);
+        let token = stamps.message(oid::TST_INFO, &info, &stamp, &[&unit], None);
+        let message = signs.message(oid::DATA, &content, &signature, &[&signer, &ca], Some(&token));
+        let of_anything = |place: usize, signed: &[u8]| {
+            let (tbs, algorithm, signature) = parts(signed);
+            (place, tbs.to_vec(), algorithm, signature.to_vec())
+        };
+        let mut signatures = vec![
+            of_anything(0, &ca),
+            of_anything(0, &unit),
+            of_anything(0, &crls[0]),
+            of_anything(1, &signer),
+            of_anything(1, &crls[1]),
+        ];
+        let algorithm = signatures[0].2;
+        signatures.push((2, signature.attributes, algorithm, signature.octets));
+        signatures.push((3, stamp.attributes, algorithm, stamp.octets));
+        let spkis = [&root_key, &ca_key, &signer_key, &unit_key].map(Signing::spki);
+        Self { message, crls, root, signatures, spkis }
+    }
+
+    /// Everything from the octets on, by the default policy.
+    fn judge(&self, anchors: &Anchors) -> Verdict {
+        let document = Document::read(black_box(&self.message)).expect("a message");
+        let mut evidence = Evidence::new();
+        for crl in &self.crls {
+            evidence.add_crl_der(crl, Origin::Held).expect("a CRL");
+        }
+        let not_taken = document.add_to(&mut evidence).expect("a message");
+        let policy = Policy::default_policy();
+        let context =
+            Context { time_s: NOW_S, evidence_until_s: NOW_S, evidence: &evidence, policy, anchors, kept: None };
+        document.judge(Content::Attached, context, &not_taken).expect("a message").verdict
+    }
+}
+
+fn signed(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("signed");
+    for label in ["p256", "rsa2048"] {
+        let signed = Signed::new(label);
+        let anchor = TrustAnchor::from_certificate_der(&signed.root, AnchorRule::NameAndKey).expect("an anchor");
+        let anchors = Anchors::for_everything(vec![Arc::new(anchor)]);
+        group.bench_with_input(BenchmarkId::new("judged", label), &(), |bencher, ()| {
+            bencher.iter(|| assert_eq!(signed.judge(&anchors), Verdict::Passed));
+        });
+        // The root's key is kept; the others are new to each message.
+        let root_key = key(&signed.spkis[0]);
+        group.bench_with_input(BenchmarkId::new("bare", label), &(), |bencher, ()| {
+            bencher.iter(|| {
+                let others: Vec<VerificationKey> = signed.spkis[1..].iter().map(|spki| key(spki)).collect();
+                for (place, octets, algorithm, signature) in black_box(&signed.signatures) {
+                    let key = if *place == 0 { &root_key } else { &others[*place - 1] };
+                    key.verify(*algorithm, octets, signature).expect("good");
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, pkits, chain, signed);
 criterion_main!(benches);

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use noonmark::verify::cms::{Content, SignedData, normalise};
+use noonmark::verify::cms::{Content, SignedData, SignerVerification, UnsignedAttribute, normalise};
 use noonmark::verify::signature::{AnyAlgorithm, Digest};
 use noonmark::verify::{
     ChainTime, Costs, Evidence, Settings, Stamped, TimestampToken, judge_timestamp, token_in_response,
@@ -27,7 +27,20 @@ fuzz_target!(|data: &[u8]| {
         // Nothing holds without a certificate and an algorithm.
         assert!(found.iter().all(|one| !one.holds() || (one.certificate.is_some() && one.algorithm.is_some())));
         for signer in &data.signers {
-            let _ = signer.unsigned();
+            let counters = data.counter_signatures(signer, &evidence, Costs::LIMITS);
+            let certified = |one: &SignerVerification<'_, '_>| one.certificate.is_some();
+            assert!(counters.iter().all(|one| !one.holds() || one.verification.as_ref().is_ok_and(certified)));
+            for attribute in signer.unsigned() {
+                let archive = match attribute {
+                    UnsignedAttribute::ArchiveTimestampV3(token) => SignedData::from_der(token)
+                        .is_ok_and(|token| data.archive_timestamp_v3(signer, content, &token, Digest::Sha256).is_ok()),
+                    UnsignedAttribute::ArchiveTimestampV2(token) => SignedData::from_der(token)
+                        .is_ok_and(|token| data.archive_timestamp_v2(signer, content, &token, Digest::Sha256).is_ok()),
+                    _ => continue,
+                };
+                // Nothing is covered where there is no content.
+                assert!(!archive || data.content.is_some() || content != Content::Attached);
+            }
         }
     }
     if let Ok(token) = TimestampToken::from_der(token_in_response(&der).unwrap_or(&der)) {

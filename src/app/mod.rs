@@ -22,6 +22,7 @@ mod serving;
 pub mod setup;
 mod toml_template;
 mod units;
+pub mod verification;
 
 pub use agent::{AgentError, run as run_agent};
 pub use desk::Desk;

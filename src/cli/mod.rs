@@ -1,7 +1,7 @@
 //! The command line: a file a verb.
 //!
 //! Owns: arguments, messages, tables, exit codes. Does not own: what the verbs do beyond that.
-//! Exit codes: 0 done, 1 it failed and the message says what to do, 2 the words were wrong.
+//! Exit codes: 0 done, 1 it failed and the message says what to do, 2 the words were wrong; `verify` has its own.
 
 mod api_key;
 mod audit;
@@ -19,6 +19,7 @@ mod operator;
 mod serve;
 mod timestamp;
 mod up;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -74,6 +75,8 @@ pub enum Verb {
     ApiKey(api_key::ApiKeyVerb),
     /// Get a timestamp for a file, check it, and write it beside the file
     Timestamp(timestamp::TimestampArguments),
+    /// Are signatures, timestamps and certificates good, since when, and why not? Needs no installation
+    Verify(verify::VerifyArguments),
     /// What was signed, when, by which key, for whom
     #[command(subcommand)]
     Audit(audit::AuditVerb),
@@ -84,7 +87,10 @@ pub enum Verb {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return wrong_words(&error),
+    };
     if !matches!(arguments.verb, Verb::Serve(_) | Verb::Up(_) | Verb::CaAgent(_)) {
         // `noonmark key list | head` ends quietly, as other programs do. What runs on must not end by a reader that leaves.
         sigpipe::reset();
@@ -95,6 +101,22 @@ pub fn main() -> ExitCode {
             eprintln!("noonmark: {failure}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Tells of wrong words, or gives the help that was asked for. `verify` says by 2 that something is indeterminate, and by 3
+/// that nothing was judged.
+fn wrong_words(error: &clap::Error) -> ExitCode {
+    let asked_for = !error.use_stderr();
+    if error.print().is_err() {
+        // Nobody reads; there is nobody to tell either.
+        return ExitCode::FAILURE;
+    }
+    let verb = std::env::args_os().skip(1).find(|word| !word.to_string_lossy().starts_with('-'));
+    match (asked_for, verb) {
+        (true, _) => ExitCode::SUCCESS,
+        (false, Some(verb)) if verb == "verify" => ExitCode::from(verify::UNUSABLE),
+        (false, _) => ExitCode::from(2),
     }
 }
 
@@ -111,6 +133,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Verb::Key(verb) => key::run(&arguments.dir, verb),
         Verb::ApiKey(verb) => api_key::run(&arguments.dir, verb),
         Verb::Timestamp(timestamp) => timestamp::run(timestamp),
+        Verb::Verify(arguments) => Ok(verify::run(arguments)),
         Verb::Audit(verb) => audit::run(&arguments.dir, verb),
         Verb::Completions(completions) => completions::run(completions),
     }

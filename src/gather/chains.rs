@@ -49,6 +49,8 @@ pub(super) struct Chains<'a> {
     anchors: &'a [Arc<TrustAnchor>],
     time_s: i64,
     links: Vec<Link>,
+    /// How many of the links, the first ones, are targets.
+    targets: usize,
     places: HashMap<[u8; 32], usize>,
 }
 
@@ -58,10 +60,11 @@ impl<'a> Chains<'a> {
         anchors: &'a [Arc<TrustAnchor>],
         time_s: i64,
     ) -> Result<Self, Stop> {
-        let mut chains = Self { anchors, time_s, links: Vec::new(), places: HashMap::new() };
+        let mut chains = Self { anchors, time_s, links: Vec::new(), targets: 0, places: HashMap::new() };
         for target in targets {
             chains.add(target)?;
         }
+        chains.targets = chains.links.len();
         Ok(chains)
     }
 
@@ -77,12 +80,12 @@ impl<'a> Chains<'a> {
         Ok(())
     }
 
-    /// Goes up from every certificate whose issuer was not found yet.
+    /// Goes up from every certificate, anew where no anchor issued it: more may be held since.
     pub(super) fn walk(&mut self, evidence: &Evidence, survey: &mut Survey) -> Result<(), Stop> {
         let mut at = 0;
         // Bounded: each turn goes one on, and the links are bounded.
         while let Some(link) = self.links.get(at) {
-            if link.issuers.is_empty() && link.end.is_none() {
+            if link.end.is_none() && !link.issuers.iter().any(|issuer| matches!(issuer, Issuer::Anchor(_))) {
                 let certificate = Arc::clone(&link.certificate);
                 let (issuers, end) = self.look_above(&certificate, evidence, survey)?;
                 for issuer in &issuers {
@@ -153,15 +156,28 @@ impl<'a> Chains<'a> {
         candidates
     }
 
-    /// The certificates whose issuer is not held.
-    pub(super) fn without_issuer(&self) -> Vec<Arc<Certificate>> {
-        let lacking = self.links.iter().filter(|link| link.issuers.is_empty() && link.end.is_none());
-        lacking.map(|link| Arc::clone(&link.certificate)).collect()
-    }
-
     /// The certificates above which an anchor stands, anchors themselves left out, with an issuer of each: what a judgement
     /// asks the status of. Of others nothing is asked, so that only who an anchor vouches for has a say in where we ask.
     pub(super) fn anchored(&self) -> Vec<(Arc<Certificate>, Issuer)> {
+        let links = self.links.iter().zip(self.flags()).filter(|(_, anchored)| *anchored);
+        links.filter_map(|(link, _)| Some((Arc::clone(&link.certificate), link.issuers.first()?.clone()))).collect()
+    }
+
+    /// The certificates above which none stands, those first whose issuer is not held at all; empty once all targets have one.
+    pub(super) fn unanchored(&self) -> (Vec<Arc<Certificate>>, Vec<Arc<Certificate>>) {
+        let flags = self.flags();
+        if flags.iter().take(self.targets).all(|anchored| *anchored) {
+            return (Vec::new(), Vec::new());
+        }
+        let links = self.links.iter().zip(flags).filter(|(link, anchored)| !anchored && link.end.is_none());
+        let (lacking, others): (Vec<&Link>, Vec<&Link>) =
+            links.map(|(link, _)| link).partition(|link| link.issuers.is_empty());
+        let certificates = |links: Vec<&Link>| links.into_iter().map(|link| Arc::clone(&link.certificate)).collect();
+        (certificates(lacking), certificates(others))
+    }
+
+    /// Of each link, whether it is an anchor or one stands above it.
+    fn flags(&self) -> Vec<bool> {
         let mut anchored: Vec<bool> = self.links.iter().map(|link| link.end == Some(End::Anchor)).collect();
         // Bounded: each turn but the last finds one more at least.
         loop {
@@ -173,11 +189,9 @@ impl<'a> Chains<'a> {
                 }
             }
             if !found {
-                break;
+                return anchored;
             }
         }
-        let links = self.links.iter().zip(anchored).filter(|(_, anchored)| *anchored);
-        links.filter_map(|(link, _)| Some((Arc::clone(&link.certificate), link.issuers.first()?.clone()))).collect()
     }
 
     fn leads_up(&self, issuer: &Issuer, anchored: &[bool]) -> bool {
@@ -192,5 +206,6 @@ impl<'a> Chains<'a> {
 
 /// Whether the key signed the certificate. A DSA key without parameters has them from above: its name will do.
 fn is_signed(survey: &mut Survey, certificate: &Certificate, key: &VerificationKey) -> Result<bool, Stop> {
-    Ok(key.lacks_parameters() || survey.is_signed(certificate, key)?)
+    // Counted in either case.
+    Ok(survey.is_signed(certificate, key)? || key.lacks_parameters())
 }

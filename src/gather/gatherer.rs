@@ -40,7 +40,7 @@ impl Gatherer {
 
     /// Adds to the evidence what judging the targets for a time, seconds since 1970, lacks and can be had:
     ///
-    /// 1. certificates of issuers, by caIssuers, where nothing held signed a certificate;
+    /// 1. certificates of issuers, by caIssuers, where nothing that is held leads up to an anchor;
     /// 2. of each certificate below an anchor whose status is not held, an OCSP answer, or where none can be used a complete
     ///    CRL and the delta that goes with it. A certificate with id-pkix-ocsp-nocheck is not asked about.
     ///
@@ -86,9 +86,14 @@ impl Gathering<'_> {
             if round == MAX_ROUNDS {
                 break;
             }
+            let (lacking, others) = chains.unanchored();
             let mut came = false;
-            for certificate in chains.without_issuer() {
-                came |= self.fetch_issuer(&certificate)?;
+            for certificate in &lacking {
+                came |= self.fetch_issuer(certificate)?;
+            }
+            // An issuer's certificate that is held may lead nowhere, a cross-certificate of a CA that is gone, say.
+            for certificate in &others {
+                came = came || self.fetch_issuer(certificate)?;
             }
             if !came {
                 break;

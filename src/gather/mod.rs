@@ -1,4 +1,4 @@
-//! Fetching what a judgement lacks, before it is judged: issuers' certificates, OCSP answers, CRLs.
+//! Gathering, then judging: what a judgement lacks is fetched before: issuers' certificates, OCSP answers, CRLs.
 //!
 //! Owns where may be fetched from, what fetching may cost, what is asked for and where the certificates say that it is
 //! (RFC 5280 §4.2.1.13, §4.2.2.1). Does not own whether what came may be believed: it is added to the evidence, and `verify`
@@ -9,7 +9,7 @@
 //! that are looked at are those that are connected to, at each redirection anew. CRLs and OCSP responders are asked for
 //! certificates below a trust anchor only.
 //!
-//! Enter at [`Gatherer::gather`].
+//! Enter at [`Verifier::verify`], or at [`Gatherer::gather`].
 //!
 //! | file | what |
 //! |---|---|
@@ -20,6 +20,7 @@
 //! | `chains.rs` | who issued what, as far as it is held |
 //! | `gatherer.rs`, `budget.rs` | the order of things, and what it may cost |
 //! | `report.rs` | what comes out besides the evidence |
+//! | `verifier.rs` | gather, then judge: what the API and `noonmark verify` call |
 
 mod address;
 mod budget;
@@ -33,12 +34,14 @@ mod pem;
 mod report;
 mod resolver;
 mod settings;
+mod verifier;
 
 pub use address::NotPublic;
 pub use gatherer::Gatherer;
 pub use host_rule::{HostRule, HostRuleError};
 pub use report::{Exhausted, FetchError, FetchKind, FetchRecord, Gathered};
 pub use settings::{GatherLimits, GatherSettings};
+pub use verifier::{NamedPolicy, Question, QuestionTime, Verified, Verifier, VerifierError};
 
 #[cfg(test)]
 mod tests;

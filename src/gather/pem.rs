@@ -1,13 +1,9 @@
 //! DER from what servers send as such: DER, or PEM against the standards (RFC 5280 §4.2.1.13, §4.2.2.1 want DER).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::FetchError;
+use crate::asn1::pem_blocks;
 
-const DASHES: &[u8] = b"-----";
 const BEGIN: &[u8] = b"-----BEGIN ";
-const END: &[u8] = b"-----END ";
 /// Blocks of one file: an issuer's certificate and those above it.
 const MAX_BLOCKS: usize = 16;
 
@@ -21,25 +17,14 @@ pub(super) fn values(octets: Vec<u8>) -> Result<Vec<Vec<u8>>, FetchError> {
     if !is_pem(&octets) {
         return Ok(vec![octets]);
     }
-    let mut blocks = Vec::new();
-    let mut rest = octets.as_slice();
-    while let Some(start) = find(rest, BEGIN) {
-        if blocks.len() == MAX_BLOCKS {
+    let mut values = Vec::new();
+    for block in pem_blocks(&octets) {
+        if values.len() == MAX_BLOCKS {
             return Err(FetchError::TooManyCertificates { limit: MAX_BLOCKS });
         }
-        let label = rest.get(start + BEGIN.len()..).unwrap_or_default();
-        let body_at = find(label, DASHES).ok_or(FetchError::Pem)? + DASHES.len();
-        let body = label.get(body_at..).unwrap_or_default();
-        let end = find(body, END).ok_or(FetchError::Pem)?;
-        let text: Vec<u8> = body.iter().take(end).copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
-        blocks.push(STANDARD.decode(text).map_err(|_| FetchError::Pem)?);
-        rest = body.get(end + END.len()..).unwrap_or_default();
+        values.push(block.decode().map_err(|_| FetchError::Pem)?);
     }
-    Ok(blocks)
-}
-
-fn find(octets: &[u8], wanted: &[u8]) -> Option<usize> {
-    octets.windows(wanted.len()).position(|window| window == wanted)
+    Ok(values)
 }
 
 #[cfg(test)]

@@ -20,6 +20,19 @@ pub enum FetchKind {
     DeltaCrl,
 }
 
+impl FetchKind {
+    /// As reports write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Issuer => "issuer",
+            Self::OcspResponse => "ocsp-response",
+            Self::Crl => "crl",
+            Self::DeltaCrl => "delta-crl",
+        }
+    }
+}
+
 /// Why a URL gave nothing that is used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

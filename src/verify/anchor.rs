@@ -106,6 +106,18 @@ impl TrustAnchor {
         self
     }
 
+    /// How much of the certificate counts.
+    #[must_use]
+    pub fn rule(&self) -> AnchorRule {
+        self.rule
+    }
+
+    /// What the operator added.
+    #[must_use]
+    pub fn constraints(&self) -> &AnchorConstraints {
+        &self.constraints
+    }
+
     /// A digest of all that a judgement depends on: name, key, certificate, rule and constraints.
     #[must_use]
     pub fn fingerprint(&self) -> &[u8; 32] {

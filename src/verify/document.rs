@@ -12,7 +12,7 @@ use super::cms::{BerError, CmsError, Content, NotTaken, SignedData, normalise, o
 use super::evidence::Evidence;
 use super::report::{EvidenceReport, Report, Verdict, certificate_report, signature_report, timestamp_report};
 use super::timestamp::{Stamped, TimestampError, TimestampToken, token_in_response};
-use crate::asn1::{Reader, writer};
+use crate::asn1::{PemError, Reader, is_pem, pem_blocks, writer};
 use crate::clock::rfc3339;
 
 /// Where a PDF's header may stand (ISO 32000-1 Annex H, implementation note 13).
@@ -34,11 +34,8 @@ pub enum DocumentError {
     #[error("neither a CMS message (.p7m, .p7s), a timestamp (.tsr, .tst) nor a certificate (.pem, .cer)")]
     Unknown,
     /// PEM that can't be decoded.
-    #[error("the PEM can't be decoded: {reason}")]
-    Pem {
-        /// Why.
-        reason: &'static str,
-    },
+    #[error("the PEM can't be read: {0}")]
+    Pem(#[from] PemError),
     /// Not in BER.
     #[error(transparent)]
     Ber(#[from] BerError),
@@ -131,6 +128,16 @@ impl Document {
         }
     }
 
+    /// Whether what is signed or stamped must be given beside it.
+    #[must_use]
+    pub fn lacks_content(&self) -> bool {
+        match self {
+            Self::Message(der) => SignedData::from_der(der).is_ok_and(|data| data.content.is_none()),
+            Self::Timestamp(_) => true,
+            Self::Certificate(_) => false,
+        }
+    }
+
     /// Its octets, as it is judged.
     #[must_use]
     pub fn der(&self) -> &[u8] {
@@ -188,10 +195,11 @@ impl Document {
                 crls: context.evidence.crls().len(),
                 ocsp_responses: context.evidence.ocsp_responses().len(),
                 not_taken: not_taken.iter().map(|one| format!("{:?}: {}", one.kind, one.error)).collect(),
-                fetched: Vec::new(),
+                ..EvidenceReport::default()
             },
         };
         let mut validator = Validator::new(context);
+        validator.set_unread(not_taken.len());
         match self {
             Self::Message(der) => {
                 let data = SignedData::from_der(der)?;
@@ -230,20 +238,11 @@ fn unarmoured(octets: &[u8]) -> Result<Cow<'_, [u8]>, DocumentError> {
     if octets.first() == Some(&writer::SEQUENCE) && first_inside(octets).is_some_and(|tag| tag & 0x1f != 0x1f) {
         return Ok(Cow::Borrowed(octets));
     }
-    let text = std::str::from_utf8(octets).map_err(|_| DocumentError::Unknown)?;
-    let body = match text.find("-----BEGIN ") {
-        None => text,
-        Some(at) => {
-            let block = text.get(at..).unwrap_or_default();
-            let begin = block.find('\n').ok_or(DocumentError::Pem { reason: "no line after BEGIN" })?;
-            let end = block.find("-----END ").ok_or(DocumentError::Pem { reason: "no END" })?;
-            block.get(begin..end).ok_or(DocumentError::Pem { reason: "END stands before BEGIN" })?
-        }
-    };
-    let compact: String = body.split_ascii_whitespace().collect();
-    let decoded = STANDARD.decode(compact).map_err(|_| match text.contains("-----BEGIN ") {
-        true => DocumentError::Pem { reason: "not base64" },
-        false => DocumentError::Unknown,
-    })?;
-    Ok(Cow::Owned(decoded))
+    if is_pem(octets) {
+        // Keys and chains may stand in the same file; the first thing is what is judged.
+        let block = pem_blocks(octets).next().ok_or(DocumentError::Unknown)?;
+        return Ok(Cow::Owned(block.decode()?));
+    }
+    let compact: Vec<u8> = octets.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
+    STANDARD.decode(compact).map(Cow::Owned).map_err(|_| DocumentError::Unknown)
 }

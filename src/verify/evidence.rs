@@ -178,6 +178,23 @@ impl Evidence {
         Ok(())
     }
 
+    /// Adds everything that another has.
+    ///
+    /// # Errors
+    /// Too much of it.
+    pub fn add_all(&mut self, other: &Self) -> Result<(), EvidenceError> {
+        for held in &other.certificates {
+            self.add_certificate(Arc::clone(&held.certificate), held.origin)?;
+        }
+        for crl in &other.crls {
+            self.add_crl_der(crl.der(), crl.origin())?;
+        }
+        for response in &other.ocsp_responses {
+            self.add_ocsp_response_der(response.der(), response.origin())?;
+        }
+        Ok(())
+    }
+
     /// Every certificate.
     #[must_use]
     pub fn certificates(&self) -> &[HeldCertificate] {
@@ -230,6 +247,11 @@ impl Evidence {
 
     /// The OCSP responses that speak of this serial, minimal content octets.
     pub(super) fn ocsp_responses_for(&self, serial: &[u8]) -> impl Iterator<Item = &HeldOcspResponse> {
-        self.ocsp_by_serial.get(serial).into_iter().flatten().filter_map(|at| self.ocsp_responses.get(*at)).map(Arc::as_ref)
+        self.ocsp_by_serial
+            .get(serial)
+            .into_iter()
+            .flatten()
+            .filter_map(|at| self.ocsp_responses.get(*at))
+            .map(Arc::as_ref)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crl::ReasonCode;
 use der::Decode as _;
 use x509_cert::name::RdnSequence;
 
@@ -10,6 +9,7 @@ use super::certificate::Certificate;
 use super::judgement::Failure;
 use super::path::Fault;
 use super::revocation::{NotUsed, Revocation, SourceKind, WhyNotUsed};
+use crate::ca::reason_name;
 use crate::clock::rfc3339 as time;
 
 /// Characters of a name in a sentence: a screen's line, and no more of what a stranger wrote.
@@ -73,27 +73,10 @@ fn fault(fault: &Fault) -> String {
 #[must_use]
 pub fn revocation(revocation: &Revocation) -> String {
     let since = time(revocation.revocation_date_s);
-    match (revocation.reason, revocation.reason_number) {
-        (Some(reason), _) => format!("revoked since {since}, reason {}", reason_name(reason)),
-        (None, Some(number)) => format!("revoked since {since}, reason {number}, which no standard has"),
-        (None, None) => format!("revoked since {since}, no reason given"),
-    }
-}
-
-/// A reason as RFC 5280 §5.3.1 writes it.
-#[must_use]
-pub const fn reason_name(reason: ReasonCode) -> &'static str {
-    match reason {
-        ReasonCode::Unspecified => "unspecified",
-        ReasonCode::KeyCompromise => "keyCompromise",
-        ReasonCode::CaCompromise => "cACompromise",
-        ReasonCode::AffiliationChanged => "affiliationChanged",
-        ReasonCode::Superseded => "superseded",
-        ReasonCode::CessationOfOperation => "cessationOfOperation",
-        ReasonCode::CertificateHold => "certificateHold",
-        ReasonCode::RemoveFromCrl => "removeFromCRL",
-        ReasonCode::PrivilegeWithdrawn => "privilegeWithdrawn",
-        ReasonCode::AaCompromise => "aACompromise",
+    match revocation.reason_number.map(|number| (number, reason_name(number))) {
+        Some((_, Some(name))) => format!("revoked since {since}, reason {name}"),
+        Some((number, None)) => format!("revoked since {since}, reason {number}, which no standard has"),
+        None => format!("revoked since {since}, no reason given"),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Signed messages and timestamp tokens of others: the corpus' tokens by its manifest, and what `openssl cms`,
-//! `openssl ts` and gpgsm make; each altered in every part, and never passed.
+//! `openssl ts`, gpgsm, osslsigncode and BouncyCastle make; each altered in every part, and never passed.
 //!
 //! The corpus lies outside the repository: NOONMARK_CORPUS, or shared/corpus beside the checkout. Without it, or without
 //! openssl, the trials are shown as ignored.
@@ -13,15 +13,15 @@ use std::sync::Arc;
 
 use libtest_mimic::{Failed, Trial};
 use noonmark::ca::pem_decode;
-use noonmark::verify::cms::{CmsFinding, Content, SignedData, SignerFault, normalise};
-use noonmark::verify::signature::{AnyAlgorithm, SignatureAlgorithm};
+use noonmark::verify::cms::{CmsFinding, Content, CounterSignatureVerification, SignedData, SignerFault, normalise};
+use noonmark::verify::signature::{AnyAlgorithm, Digest, SignatureAlgorithm};
 use noonmark::verify::{
     AnchorRule, ChainTime, Costs, Evidence, Origin, Settings, Stamped, TimestampFault, TimestampFinding,
     TimestampJudgement, TimestampToken, TrustAnchor, judge_certificate, judge_timestamp, token_in_response,
 };
 use serde_json::Value;
 
-use super::support::gpgsm;
+use super::support::{clients, gpgsm};
 
 /// What is made by openssl, and held against what must come of it.
 type Run = fn(&Made) -> Result<(), Failed>;
@@ -29,7 +29,7 @@ type Run = fn(&Made) -> Result<(), Failed>;
 pub fn trials() -> Vec<Trial> {
     let mut trials = corpus_trials();
     let no_openssl = !available("openssl", "version");
-    let made: [(&str, Run); 11] = [
+    let made: [(&str, Run); 12] = [
         ("attached", |made| made.message(&["-nodetach", "-signer", "p256.pem", "-inkey", "p256.key"], None)),
         ("detached", |made| made.message(&["-signer", "p256.pem", "-inkey", "p256.key"], Some(CONTENT))),
         ("streamed_in_ber", |made| {
@@ -54,6 +54,7 @@ pub fn trials() -> Vec<Trial> {
         ("brainpool_with_sha512", |made| {
             made.message(&["-md", "sha512", "-signer", "brainpool.pem", "-inkey", "brainpool.key"], Some(CONTENT))
         }),
+        ("without_attributes_by_digest", Made::without_attributes_by_digest),
         ("without_certificates", Made::without_certificates),
         ("timestamp", Made::token),
     ];
@@ -61,6 +62,12 @@ pub fn trials() -> Vec<Trial> {
         Trial::test(format!("cms::openssl::{name}"), move || run(&Made::new()?)).with_ignored_flag(no_openssl)
     }));
     trials.push(Trial::test("cms::gpgsm", || Made::new()?.gpgsm()).with_ignored_flag(!gpgsm::available()));
+    let no_osslsigncode = no_openssl || !clients::installed(&["osslsigncode", "python3"]);
+    let trial = Trial::test("cms::authenticode", || Made::new()?.authenticode());
+    trials.push(trial.with_ignored_flag(no_osslsigncode));
+    let no_bouncycastle = no_openssl || clients::bouncycastle().is_none();
+    let trial = Trial::test("cms::counter_signatures", || Made::new()?.counter_signatures());
+    trials.push(trial.with_ignored_flag(no_bouncycastle));
     trials
 }
 
@@ -358,6 +365,92 @@ impl Made {
                 let good = |certificate| judge_certificate(certificate, &evidence, &settings).is_good();
                 one.holds() && !told && certificate.is_some_and(good)
             })
+    }
+
+    /// Signatures over the content itself, of which only the digest is known.
+    fn without_attributes_by_digest(&self) -> Result<(), Failed> {
+        let pss = ["-keyopt", "rsa_padding_mode:pss"];
+        for (name, more) in [("p256", &[][..]), ("rsa", &[]), ("rsa", &pss), ("brainpool", &[])] {
+            let (pem, key) = (format!("{name}.pem"), format!("{name}.key"));
+            let words = ["cms", "-sign", "-binary", "-in", "content", "-outform", "DER", "-out", "message", "-noattr"];
+            let by = ["-md", "sha256", "-signer", &pem, "-inkey", &key];
+            openssl(self.directory.path(), &[&words[..], &by, more].concat())?;
+            let made = std::fs::read(self.path("message"))?;
+            let data = SignedData::from_der(&made)?;
+            let mut evidence = Evidence::new();
+            data.add_to(&mut evidence);
+            for (octets, holds) in [(CONTENT, true), (b"something else", false)] {
+                let value = Digest::Sha256.of(octets).ok_or("SHA-256")?;
+                let content = Content::DetachedDigest { digest: Digest::Sha256, value: &value };
+                let found = data.verify(content, &evidence, Costs::LIMITS).remove(0);
+                check(found.holds() == holds, (name, more, &found.fault))?;
+                check(found.findings.contains(&CmsFinding::ContentByDigestAlone), (name, &found.findings))?;
+            }
+            let value = Digest::Sha512.of(CONTENT).ok_or("SHA-512")?;
+            let content = Content::DetachedDigest { digest: Digest::Sha512, value: &value };
+            let fault = data.verify(content, &evidence, Costs::LIMITS).remove(0).fault;
+            check(fault == Some(SignerFault::DigestNotGiven { digest: Digest::Sha256 }), (name, fault))?;
+        }
+        Ok(())
+    }
+
+    /// Authenticode by osslsigncode: PKCS #7, whose content is a SEQUENCE.
+    fn authenticode(&self) -> Result<(), Failed> {
+        let program = clients::programs().join("make_pe.py");
+        self.run("python3", &[&program.display().to_string(), "program.exe"])?;
+        let sign = ["sign", "-h", "sha256", "-certs", "p256.pem", "-key", "p256.key"];
+        self.run("osslsigncode", &[&sign[..], &["-in", "program.exe", "-out", "signed.exe"]].concat())?;
+        self.run("osslsigncode", &["extract-signature", "-in", "signed.exe", "-out", "signature"])?;
+        let der = normalise(&std::fs::read(self.path("signature"))?)?.into_owned();
+        let data = SignedData::from_der(&der)?;
+        let mut evidence = Evidence::new();
+        data.add_to(&mut evidence);
+        let found = data.verify(Content::Attached, &evidence, Costs::LIMITS).remove(0);
+        check(found.holds() && found.certificate.is_some(), &found.fault)?;
+        check(found.findings.contains(&CmsFinding::ContentNotOctetString { tag: 0x30 }), &found.findings)?;
+        let range = span(&der, data.content.ok_or("content")?);
+        for at in range {
+            let mut altered = der.clone();
+            altered[at] ^= 1;
+            let Ok(data) = SignedData::from_der(&altered) else { continue };
+            let fault = data.verify(Content::Attached, &evidence, Costs::LIMITS).remove(0).fault;
+            check(fault == Some(SignerFault::MessageDigestDiffers), (at, fault))?;
+        }
+        Ok(())
+    }
+
+    /// Counter-signatures by BouncyCastle, one over the other.
+    fn counter_signatures(&self) -> Result<(), Failed> {
+        let jars = clients::bouncycastle().ok_or("the jars")?;
+        let program = clients::programs().join("bouncycastle/CounterSignature.java").display().to_string();
+        let files = ["content", "message", "p256", "rsa", "brainpool"];
+        self.run("java", &[&["-cp", &jars, &program][..], &files].concat())?;
+        let der = normalise(&std::fs::read(self.path("message"))?)?.into_owned();
+        let data = SignedData::from_der(&der)?;
+        let mut evidence = Evidence::new();
+        data.add_to(&mut evidence);
+        let found = data.verify(Content::Attached, &evidence, Costs::LIMITS).remove(0);
+        check(found.holds(), &found.fault)?;
+        let found = data.counter_signatures(&data.signers[0], &evidence, Costs::LIMITS);
+        let places: Vec<_> = found.iter().map(|one| (one.over, one.depth, one.holds())).collect();
+        check(places == [(None, 1, true), (Some(0), 2, true)], &found)?;
+        let clean = |one: &CounterSignatureVerification<'_>| {
+            let plain = [CmsFinding::NoSigningCertificateAttribute];
+            one.verification.as_ref().is_ok_and(|found| found.findings == plain)
+        };
+        check(found.iter().all(clean), &found)?;
+        // Another signature beneath, and the one directly over it does not hold.
+        let mut altered = der.clone();
+        altered[span(&der, data.signers[0].signature).end - 1] ^= 1;
+        let data = SignedData::from_der(&altered)?;
+        let found = data.counter_signatures(&data.signers[0], &evidence, Costs::LIMITS);
+        let held: Vec<bool> = found.iter().map(CounterSignatureVerification::holds).collect();
+        check(held == [false, true], &found)
+    }
+
+    fn run(&self, program: &str, words: &[&str]) -> Result<(), Failed> {
+        let output = Command::new(program).args(words).current_dir(self.directory.path()).output()?;
+        check(output.status.success(), (program, words, String::from_utf8_lossy(&output.stderr)))
     }
 
     /// A signer whose certificate is held, and not in the message.

@@ -7,13 +7,14 @@ use std::process::Command;
 
 use libtest_mimic::{Failed, Trial};
 use noonmark::config::Configuration;
+use noonmark::verify::policy::Policy;
 
 use crate::support::agent::Agent;
 use crate::support::server::{Installation, program, text};
 use crate::support::softhsm;
 
 /// Each document whose `sh run` blocks are run, with an installation whose keys are in SoftHSM.
-const RUN: [&str; 8] = [
+const RUN: [&str; 9] = [
     "README.md",
     "docs/QUICKSTART.md",
     "docs/CONFIGURATION.md",
@@ -22,6 +23,7 @@ const RUN: [&str; 8] = [
     "docs/CERTIFICATES.md",
     "docs/CRLS.md",
     "docs/API.md",
+    "docs/VERIFICATION.md",
 ];
 
 /// The exposure that `systemd-analyze security` may find in the unit, times ten; a bare unit has 96.
@@ -43,6 +45,7 @@ pub fn trials() -> Vec<Trial> {
     trials.extend([
         Trial::test("documentation::the_runner_finds_a_block_that_fails", runner_finds_failures),
         Trial::test("documentation::every_configuration_parses", every_configuration_parses),
+        Trial::test("documentation::every_policy_parses", every_policy_parses),
         Trial::test("documentation::every_key_is_explained", every_key_is_explained),
         Trial::test("documentation::every_link_leads_somewhere", every_link_leads_somewhere),
         Trial::test("documentation::verbs_and_flags_exist_and_are_named", verbs_and_flags),
@@ -168,6 +171,21 @@ fn every_configuration_parses() -> Result<(), Failed> {
         }
     }
     assert!(count > 5, "only {count} configurations found");
+    report(wrong)
+}
+
+fn every_policy_parses() -> Result<(), Failed> {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for document in documents() {
+        for block in blocks(&read(&document)).into_iter().filter(|block| block.info == "toml policy") {
+            count += 1;
+            if let Err(error) = Policy::from_toml(&block.content, "documented") {
+                wrong.push(format!("{document} line {}: {error}", block.line));
+            }
+        }
+    }
+    assert!(count >= 2, "only {count} policies found");
     report(wrong)
 }
 

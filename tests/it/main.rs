@@ -37,13 +37,14 @@ mod status_faults;
 mod store;
 mod support;
 mod tls;
+mod verify_cli;
 mod wycheproof;
 
 /// A room's name and its trials.
 type Room = (&'static str, fn() -> Vec<Trial>);
 
 /// Each room with its trials, whose names begin with the room's.
-const ROOMS: [Room; 32] = [
+const ROOMS: [Room; 33] = [
     ("layers", layers::trials),
     ("keys", keys::trials),
     ("store", store::trials),
@@ -71,6 +72,7 @@ const ROOMS: [Room; 32] = [
     ("wycheproof", wycheproof::trials),
     ("cms", cms::trials),
     ("foreign", foreign::trials),
+    ("verify_cli", verify_cli::trials),
     ("tls", tls::trials),
     ("documentation", documentation::trials),
     ("clients", clients::trials),

@@ -37,6 +37,8 @@ impl Validator<'_> {
         check(Constraint::SigningTimeAttribute, timed, "the signer tells when it signed (signing-time)");
         let structured = !findings.iter().any(is_structural);
         check(Constraint::MessageStructure, structured, "the message keeps what RFC 5652 demands of its structure");
+        let read = self.unread == 0;
+        check(Constraint::UnreadEvidence, read, "every certificate, CRL and OCSP response that it carries can be read");
         let chain = validation.certificate.as_ref().and_then(|one| one.judgement.chain.as_ref());
         if let Some(chain) = chain {
             let conforms = chain.links.iter().all(|link| link.findings().is_empty());

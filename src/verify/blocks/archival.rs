@@ -110,6 +110,7 @@ impl Validator<'_> {
         validation: &mut SignatureValidation,
     ) -> Conclusion {
         let signature = validation.signature_sha256;
+        let of_signature = covered(&Coverage::of_signature(&case.verification.signer), &signature);
         let mut proofs = self.presence();
         let mut order: Vec<usize> = (0..validation.timestamps.len()).collect();
         order.sort_by_key(|at| std::cmp::Reverse(validation.timestamps.get(*at).map(|one| one.gen_time_s)));
@@ -132,7 +133,7 @@ impl Validator<'_> {
             if timestamp.is_passed() {
                 let proof = Proof { time_s: timestamp.gen_time_s, by: ProvenBy::Timestamp(timestamp.sha256) };
                 match timestamp.kind {
-                    TimestampKind::Signature => proofs.add(proof, [&signature]),
+                    TimestampKind::Signature => proofs.add(proof, &of_signature),
                     TimestampKind::Archive => {
                         let covered = archived.iter().find(|one| one.at == at).map(|one| one.covered.as_slice());
                         proofs.add(proof, covered.unwrap_or_default());

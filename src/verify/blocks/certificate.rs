@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use crl::ReasonCode;
 
-use super::super::budget::Costs;
 use super::super::certificate::Certificate;
 use super::super::judgement::{Failure, Judgement};
 use super::super::path::Fault;
-use super::super::revocation::{NotUsed, Revocation, WhyNotUsed};
+use super::super::revocation::{CertificateStatus, NotUsed, Revocation, WhyNotUsed};
 use super::super::settings::RevocationMode;
 use super::super::wording;
 use super::context::Times;
@@ -51,7 +50,10 @@ impl Validator<'_> {
         let time_s = self.context.time_s;
         let suites = self.context.policy.suites.at(time_s);
         let times = Times { chain_s: time_s, target_s: Some(certificate.not_after_s()), fresh_s: None };
-        self.judge(certificate, role, times, &suites).is_good()
+        let judgement = self.judge(certificate, role, times, &suites);
+        // "Not revoked" is more than "not known": a policy may let both hold.
+        let last = judgement.chain.as_ref().and_then(|chain| chain.links.last()).map(|link| &link.status);
+        judgement.is_good() && !matches!(last, Some(CertificateStatus::Unknown(_) | CertificateStatus::NotAsked))
     }
 
     /// Judges a certificate for the time of its signature, as a timestamp proves it, the certificates above it for now:
@@ -85,14 +87,17 @@ impl Validator<'_> {
     }
 
     fn conclude(&self, target: &Arc<Certificate>, role: Role, judgement: &Judgement) -> Conclusion {
-        match &judgement.failure {
-            None if self.purposes_allow(target, role) => Conclusion::passed(),
-            None => Conclusion::indeterminate(
-                SubIndication::ChainConstraintsFailure,
-                "the signer's certificate is for none of the purposes that the policy demands (extKeyUsage)",
-            ),
-            Some(failure) => classify(target, failure, judgement.spent),
+        let chain = match &judgement.failure {
+            None => Conclusion::passed(),
+            Some(failure) => classify(target, failure),
+        };
+        let may_hold = chain.is_passed() || chain.may_be_settled_by_time();
+        if may_hold && !self.purposes_allow(target, role) {
+            // No time settles it, so that it goes before what time may settle.
+            let reason = "the signer's certificate is for none of the purposes that the policy demands (extKeyUsage)";
+            return Conclusion::indeterminate(SubIndication::ChainConstraintsFailure, reason);
         }
+        chain
     }
 }
 
@@ -105,15 +110,13 @@ fn own_revocation(certificate: &Arc<Certificate>, judgement: &Judgement) -> Opti
     }
     let last = judgement.chain.as_ref()?.links.last()?;
     match &last.status {
-        super::super::revocation::CertificateStatus::Revoked(revocation) if last.certificate == *certificate => {
-            Some(revocation.clone())
-        }
+        CertificateStatus::Revoked(revocation) if last.certificate == *certificate => Some(revocation.clone()),
         _ => None,
     }
 }
 
 /// The sub-indication of a failure (§5.2.6.4).
-fn classify(target: &Arc<Certificate>, failure: &Failure, _spent: Costs) -> Conclusion {
+fn classify(target: &Arc<Certificate>, failure: &Failure) -> Conclusion {
     use SubIndication as Sub;
     let sentence = wording::failure(failure);
     let sub = match failure {

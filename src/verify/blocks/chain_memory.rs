@@ -22,6 +22,7 @@ impl ChainKey {
             Role::TimestampingUnit => 1,
         });
         octets.extend_from_slice(&context.time_s.to_be_bytes());
+        octets.extend_from_slice(&context.evidence_until_s.to_be_bytes());
         octets.extend_from_slice(context.policy.fingerprint());
         for list in [&context.anchors.signers, &context.anchors.timestamping] {
             octets.extend_from_slice(&u64::try_from(list.len()).unwrap_or(u64::MAX).to_be_bytes());

@@ -52,6 +52,16 @@ impl Anchors {
         Self { signers: anchors.clone(), timestamping: anchors }
     }
 
+    /// Whether these are the same anchors, trusted for the same.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        let same = |one: &[Arc<TrustAnchor>], other: &[Arc<TrustAnchor>]| {
+            let names = |list: &[Arc<TrustAnchor>]| list.iter().map(|one| *one.fingerprint()).collect::<Vec<_>>();
+            names(one) == names(other)
+        };
+        same(&self.signers, &other.signers) && same(&self.timestamping, &other.timestamping)
+    }
+
     fn of(&self, role: Role) -> &[Arc<TrustAnchor>] {
         match role {
             Role::Signer => &self.signers,
@@ -65,6 +75,9 @@ impl Anchors {
 pub struct Context<'a> {
     /// The time of the judgement, seconds since 1970.
     pub time_s: i64,
+    /// Revocation data may have been made up to this time: now, when the past is judged with what is known since, or the time
+    /// of the judgement, for what could have been known then.
+    pub evidence_until_s: i64,
     /// What is held, the document's own evidence included.
     pub evidence: &'a Evidence,
     /// The policy.
@@ -80,6 +93,8 @@ pub struct Validator<'a> {
     pub(super) context: Context<'a>,
     memory: SignatureMemory,
     left: Costs,
+    /// Pieces of evidence that the document carries and that can't be read.
+    pub(super) unread: usize,
     /// Judgements at the context's time, by certificate and role.
     current: HashMap<([u8; 32], Role), Arc<CertificateValidation>>,
 }
@@ -99,7 +114,12 @@ impl<'a> Validator<'a> {
     /// Nothing judged yet.
     #[must_use]
     pub fn new(context: Context<'a>) -> Self {
-        Self { context, memory: SignatureMemory::default(), left: DOCUMENT_LIMITS, current: HashMap::new() }
+        Self { context, memory: SignatureMemory::default(), left: DOCUMENT_LIMITS, unread: 0, current: HashMap::new() }
+    }
+
+    /// Tells how many pieces of evidence the document carries that can't be read: a constraint may ask.
+    pub fn set_unread(&mut self, count: usize) {
+        self.unread = count;
     }
 
     /// What a role's chains must meet.
@@ -155,7 +175,7 @@ impl<'a> Validator<'a> {
         };
         RevocationRule {
             mode: self.revocation_mode(role),
-            latest_this_update_s: self.context.time_s,
+            latest_this_update_s: self.context.evidence_until_s.max(self.context.time_s),
             earliest_this_update_s,
             earliest_next_update_s,
             without_next_update_s: policy.without_next_update_s,

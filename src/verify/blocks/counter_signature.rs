@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::certificate::Certificate;
+use super::super::cms::CmsError;
 use super::super::evidence::Origin;
 use super::super::policy::Constraint;
 use super::super::signature::SignatureAlgorithm;
@@ -49,7 +50,11 @@ impl Validator<'_> {
             };
             let mut is_structured = true;
             let signature = match counter.verification {
-                Err(error) => Conclusion::indeterminate(SubIndication::FormatFailure, error),
+                // One too many is not looked at, which says nothing of its format.
+                Err(error @ CmsError::TooMany { .. }) => {
+                    Conclusion::indeterminate(SubIndication::SigConstraintsFailure, error)
+                }
+                Err(error) => Conclusion::failed(SubIndication::FormatFailure, error),
                 Ok(verification) => {
                     is_structured = !verification.findings.iter().any(is_structural);
                     validation.signer = verification.certificate;
@@ -79,7 +84,10 @@ impl Validator<'_> {
             return conclusion;
         }
         let Ok(key) = certificate.key().map(super::super::signature::VerificationKey::algorithm) else {
-            return Conclusion::indeterminate(SubIndication::SigCryptoFailure, "the signer's key can't be used");
+            return Conclusion::indeterminate(
+                SubIndication::CryptoConstraintsFailure,
+                "the signer's key can't be used",
+            );
         };
         let words = format!("{algorithm} with {key}");
         let reliability = self.context.policy.suites.reliable_until(algorithm, key);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::super::certificate::Certificate;
-use super::super::existence::ProofsOfExistence;
+use super::super::existence::{ProofsOfExistence, ProvenBy};
 use super::super::policy::Reliability;
 use super::{Conclusion, Role, SubIndication, Validator};
 use crate::clock::rfc3339;
@@ -30,15 +30,20 @@ impl Validator<'_> {
         current: &Conclusion,
         proofs: &ProofsOfExistence,
     ) -> Conclusion {
-        let proven_s = proofs.earliest_s(past.sha256);
+        let proof = proofs.earliest(past.sha256);
+        if proof.by == ProvenBy::Presence {
+            // Nothing is known of another time, and for this one it does not hold. That it is here is told by this clock alone.
+            return current.clone();
+        }
+        let proven_s = proof.time_s;
         let certificate = past.certificate;
+        let still =
+            |missing: String| Conclusion { reason: format!("{}; {missing}", current.reason), ..current.clone() };
         if proven_s < certificate.not_before_s() {
             let (at, from) = (rfc3339(proven_s), rfc3339(certificate.not_before_s()));
             let reason = format!("it existed at {at}, and its certificate is valid only from {from} on");
             return Conclusion::failed(SubIndication::NotYetValid, reason);
         }
-        let still =
-            |missing: String| Conclusion { reason: format!("{}; {missing}", current.reason), ..current.clone() };
         let found = match self.past_certificate(certificate, past.role, proven_s, proofs) {
             Ok(found) => found,
             Err(conclusion) => return still(format!("looked at in the past: {}", conclusion.reason)),
@@ -49,11 +54,14 @@ impl Validator<'_> {
                 "its chain is known to have held until {until}, and it is proven to exist since {at}"
             ));
         }
-        if proven_s > certificate.not_after_s() {
-            let until = rfc3339(certificate.not_after_s());
+        // RFC 5280 §6.1.3 (a)(2): the whole chain was valid then, not its last certificate alone. What was issued anew since
+        // may begin later.
+        let ends = found.chain.links.iter().map(|link| link.certificate.not_after_s());
+        let end_s = ends.fold(certificate.not_after_s(), i64::min);
+        if proven_s > end_s {
+            let (at, until) = (rfc3339(proven_s), rfc3339(end_s));
             return still(format!(
-                "it is proven to exist since {}, after its certificate's end at {until}",
-                rfc3339(proven_s)
+                "it is proven to exist since {at}, after its certificate's chain had ended at {until}"
             ));
         }
         if !past.reliability.holds_at(proven_s) {

@@ -21,7 +21,7 @@ impl Validator<'_> {
     ///
     /// # Errors
     /// NO_POE where a proof or a piece of revocation data is missing.
-    pub(super) fn slide(
+    pub(in crate::verify) fn slide(
         &mut self,
         chain: &Chain,
         chain_time_s: i64,
@@ -73,7 +73,9 @@ impl Validator<'_> {
         let (mut slid_s, sources) = match status {
             CertificateStatus::NotAsked | CertificateStatus::NoCheck => (control_s, &[][..]),
             CertificateStatus::Revoked(revocation) => {
-                (control_s.min(revocation.revocation_date_s), std::slice::from_ref(&revocation.source))
+                // The last second at which it was not (§5.5.4: the revocation is after the signature).
+                let before_s = revocation.revocation_date_s.saturating_sub(1);
+                (control_s.min(before_s), std::slice::from_ref(&revocation.source))
             }
             CertificateStatus::Good(sources) => (self.after_good(sources, control_s), &sources[..]),
             CertificateStatus::Unknown(_) if tolerates_unknown(self.revocation_mode(role)) => (control_s, &[][..]),

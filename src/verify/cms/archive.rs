@@ -97,14 +97,19 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// What a signature timestamp covers (EN 319 122-1 §5.3): the signature, and by it what is signed.
+    /// What a signature timestamp covers (EN 319 122-1 §5.3): the signature, and by it the signed attributes, content
+    /// timestamps among them. That the content is what they say is for who verified them to add.
     #[must_use]
-    pub fn of_signature() -> Self {
-        Self { signature: true, ..Self::default() }
+    pub fn of_signature(signer: &SignerInfo<'_>) -> Self {
+        let mut coverage = Self { signature: true, ..Self::default() };
+        let mut pieces = Pieces::default();
+        pieces.signed_attributes(signer, 0);
+        coverage.add_pieces(pieces);
+        coverage
     }
 
-    fn of_message() -> Self {
-        Self { content: true, ..Self::of_signature() }
+    fn of_message(signer: &SignerInfo<'_>) -> Self {
+        Self { content: true, ..Self::of_signature(signer) }
     }
 
     fn add(&mut self, kind: EmbeddedKind, octets: &[u8]) {
@@ -123,6 +128,10 @@ impl Coverage {
     fn add_attributes<'a>(&mut self, values: impl Iterator<Item = UnsignedAttribute<'a>>) {
         let mut pieces = Pieces::default();
         values.for_each(|value| pieces.attribute(value, 0));
+        self.add_pieces(pieces);
+    }
+
+    fn add_pieces(&mut self, pieces: Pieces<'_>) {
         pieces.list.into_iter().for_each(|(kind, octets)| self.add(kind, octets));
     }
 }
@@ -197,7 +206,7 @@ impl<'a> SignedData<'a> {
                 (attribute, octets)
             })
             .collect();
-        let mut coverage = Coverage::of_message();
+        let mut coverage = Coverage::of_message(signer);
         self.certificates.iter().for_each(|der| coverage.add(EmbeddedKind::Certificate, der));
         self.crls.iter().for_each(|der| coverage.add(EmbeddedKind::Crl, der));
         let responses = self.other_revocations.iter().filter(|other| other.format == oid::OCSP_RESPONSE);
@@ -324,7 +333,7 @@ impl<'t> HashIndex<'t> {
 
     /// What of the message is in the index; all of the index must be in the message.
     fn coverage<'a>(&self, data: &SignedData<'a>, signer: &SignerInfo<'a>) -> Result<Coverage, ArchiveFault> {
-        let mut coverage = Coverage::of_message();
+        let mut coverage = Coverage::of_message(signer);
         let mut certificates = Listed::new(self.digest, &self.certificates);
         for der in &data.certificates {
             if certificates.has(der)? {

@@ -1,6 +1,8 @@
 //! The certificates, CRLs and OCSP responses that a message carries, as evidence for judging it: its own, those in its
 //! unsigned attributes, and those of the timestamps and counter-signatures there.
 
+use std::collections::HashSet;
+
 use super::super::evidence::{Evidence, EvidenceError, Origin};
 use super::attribute::UnsignedAttribute;
 use super::fault::CmsError;
@@ -17,7 +19,7 @@ const MAX_PIECES: usize = 4096;
 const MAX_DEPTH: usize = 3;
 
 /// What a piece is, or should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EmbeddedKind {
     /// A certificate.
     Certificate,
@@ -43,12 +45,17 @@ pub struct NotTaken {
 }
 
 impl SignedData<'_> {
-    /// Adds what the message carries to the evidence, and tells what is not taken: a broken piece is as good as none.
+    /// Adds what the message carries to the evidence, and tells what is not taken: a broken piece is as good as none. What
+    /// stands there more than once, a CRL in each year's timestamp for instance, is added once.
     pub fn add_to(&self, evidence: &mut Evidence) -> Vec<NotTaken> {
         let mut pieces = Pieces::default();
         pieces.message(self, 0);
         let mut not_taken = pieces.not_taken;
+        let mut known = HashSet::new();
         for (kind, der) in pieces.list {
+            if !known.insert((kind, der)) {
+                continue;
+            }
             let added = match kind {
                 EmbeddedKind::Certificate => evidence.add_certificate_der(der, Origin::Embedded),
                 EmbeddedKind::Crl => evidence.add_crl_der(der, Origin::Embedded),
@@ -90,9 +97,14 @@ impl<'a> Pieces<'a> {
     }
 
     fn signer(&mut self, signer: &SignerInfo<'a>, depth: usize) {
-        let signed = signer.signed_attributes.iter().flat_map(|set| set.values(oid::CONTENT_TIMESTAMP));
-        signed.for_each(|token| self.token(token.whole, depth));
+        self.signed_attributes(signer, depth);
         signer.unsigned().into_iter().for_each(|attribute| self.attribute(attribute, depth));
+    }
+
+    /// The content timestamps among the signed attributes.
+    pub(super) fn signed_attributes(&mut self, signer: &SignerInfo<'a>, depth: usize) {
+        let tokens = signer.signed_attributes.iter().flat_map(|set| set.values(oid::CONTENT_TIMESTAMP));
+        tokens.for_each(|token| self.token(token.whole, depth));
     }
 
     /// One value of an unsigned attribute, and what is in it.

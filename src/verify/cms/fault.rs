@@ -21,7 +21,8 @@ pub enum CmsError {
         /// Dotted.
         oid: String,
     },
-    /// The signed content is no OCTET STRING though its type, id-data, is one; or it is one in BER that was not normalised.
+    /// The signed content is no OCTET STRING though its type, id-data or TSTInfo, is one; or it is one in BER that was not
+    /// normalised.
     #[error("the signed content has the tag {tag:#04x}, not OCTET STRING")]
     ContentNotOctetString {
         /// Its tag.

@@ -158,8 +158,10 @@ fn content(encapsulated: Tlv<'_>) -> Result<(&[u8], Option<Tlv<'_>>), CmsError> 
     let mut inner = Reader::new(explicit.content);
     let value = inner.read()?;
     inner.finish()?;
-    // id-data is an OCTET STRING in PKCS #7 too (§8), and one in segments has not been normalised.
-    if value.tag != writer::OCTET_STRING && (kind == oid::DATA || value.tag == CONSTRUCTED_OCTET_STRING) {
+    // id-data is an OCTET STRING in PKCS #7 too (RFC 2315 §8), TSTInfo stands in one only (RFC 3161 §2.4.2), and one in
+    // segments has not been normalised.
+    let never = [oid::DATA, oid::TST_INFO].contains(&kind) || value.tag == CONSTRUCTED_OCTET_STRING;
+    if value.tag != writer::OCTET_STRING && never {
         return Err(CmsError::ContentNotOctetString { tag: value.tag });
     }
     Ok((kind, Some(value)))

@@ -3,11 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::pkcs12::{self, Pkcs12Error};
-use crate::asn1::{DerError, Reader, writer};
+use crate::asn1::{DerError, PemError, Reader, is_pem, pem_blocks, writer};
 use crate::verify::certificate::{Certificate, CertificateError};
 use crate::verify::cms::{BerError, CmsError, MAX_CMS_OCTETS, SignedData, normalise};
 
@@ -41,20 +38,9 @@ pub enum AnchorFileError {
     /// There are too many.
     #[error("more than {MAX_CERTIFICATES} certificates")]
     TooMany,
-    /// A PEM block that does not end.
-    #[error("a {label} begins on line {line}, and no END {label} follows")]
-    Unended {
-        /// What begins.
-        label: &'static str,
-        /// The line, from 1.
-        line: usize,
-    },
-    /// A PEM block of no base64.
-    #[error("what begins on line {line} is not base64")]
-    Base64 {
-        /// The line, from 1.
-        line: usize,
-    },
+    /// PEM that can't be read.
+    #[error("the PEM: {0}")]
+    Pem(#[from] PemError),
     /// A certificate that can't be read.
     #[error("certificate {number} of the file: {error}")]
     Certificate {
@@ -84,22 +70,18 @@ pub fn read_anchors(octets: &[u8], password: Option<&str>) -> Result<Vec<Arc<Cer
         return Err(AnchorFileError::TooLarge { octets: octets.len() });
     }
     let mut found = Found::default();
-    let is_pem = || octets.windows(PEM.len()).any(|window| window == PEM);
     match octets.first() {
         // A text may begin with the digit 0, which is a SEQUENCE's tag.
         Some(&writer::SEQUENCE) => match normalise(octets) {
             Ok(der) => der_file(octets, &der, password, &mut found)?,
-            Err(_) if is_pem() => pem_file(octets, &mut found)?,
+            Err(_) if is_pem(octets) => pem_file(octets, &mut found)?,
             Err(error) => return Err(error.into()),
         },
-        _ if is_pem() => pem_file(octets, &mut found)?,
+        _ if is_pem(octets) => pem_file(octets, &mut found)?,
         _ => return Err(AnchorFileError::Form),
     }
     if found.certificates.is_empty() { Err(AnchorFileError::NoCertificate) } else { Ok(found.certificates) }
 }
-
-/// What every PEM block begins with.
-const PEM: &[u8] = b"-----BEGIN ";
 
 #[derive(Default)]
 struct Found {
@@ -126,9 +108,11 @@ impl Found {
 
 /// By its first field: a certificate has a SEQUENCE, CMS an identifier, PKCS #12 a version.
 fn der_file(octets: &[u8], der: &[u8], password: Option<&str>, found: &mut Found) -> Result<(), AnchorFileError> {
-    let fields = Reader::only(der, writer::SEQUENCE)?;
+    let mut fields = Reader::only(der, writer::SEQUENCE)?;
     match fields.peek() {
         Some(writer::OBJECT_IDENTIFIER) => bundle(der, found),
+        // RFC 7292 §4: the version is 3; a private key begins with another.
+        Some(writer::INTEGER) if fields.integer()? != [3] => Err(DerError::Value { what: "file of anchors" }.into()),
         Some(writer::INTEGER) => {
             for certificate in pkcs12::certificates(octets, der, password)? {
                 found.add(&certificate)?;
@@ -170,22 +154,10 @@ const BLOCKS: [(&str, Block); 5] = [
 ];
 
 fn pem_file(octets: &[u8], found: &mut Found) -> Result<(), AnchorFileError> {
-    let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
-    let mut lines = octets.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii).zip(1..);
-    while let Some((begin, line)) = lines.next() {
-        let Some(&(label, block)) = BLOCKS.iter().find(|(label, _)| is_boundary(begin, b"BEGIN ", label)) else {
-            continue;
-        };
-        let mut base64 = Vec::new();
-        loop {
-            match lines.next() {
-                Some((end, _)) if is_boundary(end, b"END ", label) => break,
-                Some((text, _)) if !text.starts_with(b"-----") => base64.extend_from_slice(text),
-                _ => return Err(AnchorFileError::Unended { label, line }),
-            }
-        }
-        let der = STANDARD.decode(&base64).map_err(|_| AnchorFileError::Base64 { line })?;
-        match block {
+    for block in pem_blocks(octets) {
+        let Some((_, kind)) = BLOCKS.iter().find(|(label, _)| label.as_bytes() == block.label) else { continue };
+        let der = block.decode()?;
+        match kind {
             Block::Certificate => found.add(&der)?,
             Block::Trusted => {
                 let mut both = Reader::new(&der);
@@ -198,11 +170,6 @@ fn pem_file(octets: &[u8], found: &mut Found) -> Result<(), AnchorFileError> {
         }
     }
     Ok(())
-}
-
-fn is_boundary(line: &[u8], side: &[u8], label: &str) -> bool {
-    let middle = line.strip_prefix(b"-----").and_then(|rest| rest.strip_suffix(b"-----"));
-    middle.and_then(|middle| middle.strip_prefix(side)) == Some(label.as_bytes())
 }
 
 #[cfg(test)]

@@ -201,6 +201,11 @@ impl Policy {
         })
     }
 
+    /// To be called by who changes a policy that was judged by.
+    pub fn forget_fingerprint(&mut self) {
+        self.fingerprint = OnceLock::new();
+    }
+
     /// What is demanded where nothing else is asked. It has no anchors.
     #[must_use]
     pub fn default_policy() -> &'static Self {

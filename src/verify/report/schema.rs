@@ -274,6 +274,9 @@ pub struct EvidenceReport {
     /// What was fetched, or could not be.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub fetched: Vec<FetchReport>,
+    /// Whether fetching ended before everything was asked for; what is not known then passes by no policy.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub fetching_ended_early: bool,
 }
 
 /// Something that was fetched, or could not be.
@@ -281,7 +284,7 @@ pub struct EvidenceReport {
 pub struct FetchReport {
     /// From where.
     pub url: String,
-    /// What was looked for: a certificate, an OCSP response, a CRL.
+    /// What was looked for: `issuer`, `ocsp-response`, `crl` or `delta-crl`.
     pub what: String,
     /// Octets that came.
     pub octets: u64,

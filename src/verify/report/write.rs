@@ -13,6 +13,7 @@ use super::{
     CertificateReport, CheckReport, CounterSignatureReport, LinkReport, NotUsedReport, ProofReport, RevocationReport,
     SignatureReport, SourceReport, StatusReport, TimestampReport,
 };
+use crate::ca::reason_name;
 use crate::clock::rfc3339;
 
 /// A signature's report.
@@ -211,7 +212,7 @@ fn status_of(of: &CertificateStatus) -> StatusReport {
 fn revocation(revocation: &Revocation) -> RevocationReport {
     RevocationReport {
         time: rfc3339(revocation.revocation_date_s),
-        reason: revocation.reason.map(|reason| wording::reason_name(reason).to_owned()),
+        reason: revocation.reason_number.and_then(reason_name).map(str::to_owned),
         invalidity_date: revocation.invalidity_date_s.map(rfc3339),
     }
 }

@@ -232,15 +232,12 @@ fn usable(
     Ok(Some(reasons))
 }
 
-/// What a CRL is held against whatever the certificate.
+/// What a CRL is held against whatever the certificate, obstacles aside: what it lists counts all the same.
 fn check_usable(judge: &Judge<'_>, crl: &HeldCrl) -> Result<(), WhyNotUsed> {
     let header = &crl.crl().header;
     let next_update_s = header.next_update.map(|time| time.seconds);
     check_existence(judge.settings, crl.sha256())?;
     check_window(&judge.settings.revocation, header.this_update.seconds, next_update_s)?;
-    if !crl.obstacles().is_empty() {
-        return Err(WhyNotUsed::Obstacle);
-    }
     if judge.settings.conformance == Conformance::Required {
         let number = crl.crl().extensions.iter().find(|extension| extension.oid == CRL_NUMBER);
         if number.is_none_or(|number| number.critical) {
@@ -267,6 +264,8 @@ fn ask<'a>(
     // (c), (h)
     let delta = newest_delta(judge, crl, subject, points)?;
     let (issuer, serial) = (subject.certificate.issuer_name(), minimal(subject.certificate.serial()));
+    // §5.2, §5.3: nothing is good by what can't be understood; but what it lists was revoked.
+    let obstructed = !crl.obstacles().is_empty();
     let source = source_of(crl, SourceKind::Crl, signer);
     let delta = delta.map(|(delta, signer)| (delta, source_of(delta, SourceKind::DeltaCrl, signer)));
     // (i), (j)
@@ -278,6 +277,9 @@ fn ask<'a>(
     };
     if let Some((entry, source)) = entry {
         return Ok(Ok(Some(revocation(entry, source))));
+    }
+    if obstructed {
+        return Ok(Err(WhyNotUsed::Obstacle));
     }
     // (l)
     found.reasons = found.reasons.union(reasons);
@@ -321,7 +323,16 @@ fn newest_delta<'a>(
         .filter(|delta| check_delta(base.crl(), delta.crl()).is_ok() && check_usable(judge, delta).is_ok())
         .collect();
     deltas.sort_by_key(|delta| std::cmp::Reverse(delta.crl().header.this_update.seconds));
+    let (issuer, serial) = (subject.certificate.issuer_name(), minimal(subject.certificate.serial()));
     for delta in deltas {
+        // One that can't be understood takes nothing off the list, and adds what it lists.
+        let adds = || {
+            let entry = delta.find(issuer, serial);
+            entry.is_some_and(|entry| entry.reason() != Ok(Some(ReasonCode::RemoveFromCrl)))
+        };
+        if !delta.obstacles().is_empty() && !adds() {
+            continue;
+        }
         if let Ok(signer) = check_signer(judge, delta, subject, points)? {
             return Ok(Some((delta, signer)));
         }

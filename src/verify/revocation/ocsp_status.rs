@@ -104,7 +104,9 @@ fn check_answer(
 ) -> Result<(), WhyNotUsed> {
     check_existence(judge.settings, response.sha256())?;
     check_window(&judge.settings.revocation, single.this_update_s, single.next_update_s)?;
-    if response.unknown_critical || single.unknown_critical {
+    // Nothing is good by what can't be understood; but who is revoked by it is revoked.
+    let says_revoked = matches!(single.status, OcspCertStatus::Revoked { .. });
+    if (response.unknown_critical || single.unknown_critical) && !says_revoked {
         return Err(WhyNotUsed::Obstacle);
     }
     // RFC 6960 §4.4.4: what is said of a certificate after its end holds only where the archive reaches back to it.
@@ -184,12 +186,28 @@ fn check_signer<'a>(
 /// The time that a responder's certificate is judged for.
 fn time_of_delegate_s(judge: &Judge<'_>, response: &HeldOcspResponse) -> i64 {
     let settings = judge.settings;
-    if settings.target_time_s.is_some() || settings.existed_by.is_some() {
+    if let Some(demand) = settings.existed_by {
+        // The answer existed while its responder's certificate was good: else whoever has an ended responder's key answers
+        // for any time (EN 319 102-1 §5.1.3: REVOCATION_OUT_OF_BOUNDS_NO_POE).
+        return demand.proofs.earliest_s(response.sha256());
+    }
+    if settings.target_time_s.is_some() {
         // What is judged happened in the past: responders' certificates live for weeks, and who answered then has ended since.
         return response.produced_at_s;
     }
     // An answer that came after the time judged for is signed by a responder of its own time.
     settings.time_s.max(response.produced_at_s)
+}
+
+/// Whether a certificate is for signing answers (§4.2.2.2), and its keyUsage, if it has one, allows to sign.
+pub(super) fn may_sign_answers(delegate: &Certificate) -> bool {
+    let purposes = delegate.extended_key_usage();
+    let is_responder = matches!(purposes, Ok(Some(purposes)) if purposes.contains(&oid::OCSP_SIGNING));
+    let signs = match delegate.key_usage() {
+        Ok(usage) => usage.is_none_or(|usage| usage.digital_signature() || usage.non_repudiation()),
+        Err(_) => false,
+    };
+    is_responder && signs
 }
 
 /// "This certificate MUST be issued directly by the CA that is identified in the request", with id-kp-OCSPSigning, under the
@@ -200,13 +218,7 @@ fn check_delegate<'a>(
     delegate: &'a Arc<Certificate>,
     subject: &Subject<'a, '_>,
 ) -> Result<Result<(), WhyNotUsed>, BudgetExhausted> {
-    let purposes = delegate.extended_key_usage();
-    let is_responder = matches!(purposes, Ok(Some(purposes)) if purposes.contains(&oid::OCSP_SIGNING));
-    let signs = match delegate.key_usage() {
-        Ok(usage) => usage.is_none_or(|usage| usage.digital_signature() || usage.non_repudiation()),
-        Err(_) => false,
-    };
-    if !is_responder || !signs {
+    if !may_sign_answers(delegate) {
         return Ok(Err(WhyNotUsed::SignerNotAllowed));
     }
     let mut path: Vec<&'a Certificate> = subject.above.iter().map(|above| &**above.certificate).collect();

@@ -11,7 +11,7 @@ use super::super::settings::RevocationRule;
 use super::super::signature::{SignatureAlgorithm, VerificationKey};
 use super::crl_status::check_window;
 use super::held_crl::canonical_points;
-use super::ocsp_status::is_about;
+use super::ocsp_status::{is_about, may_sign_answers};
 use super::{HeldCrl, HeldOcspResponse, OcspCertStatus, minimal};
 
 /// Looks through evidence, and verifies no pair of signed octets and key twice. Algorithms are for the judgement to judge.
@@ -74,15 +74,16 @@ impl Survey {
         if response.responder_id.is(issuer_name, asked.issuer_key.bits()) {
             return self.verify(response.sha256(), asked.issuer_key, algorithm, tbs, signature);
         }
+        // As in a judgement: an answer that came after the time judged for is signed by a responder of its own time.
+        let last_s = response.produced_at_s().max(asked.rule.earliest_next_update_s);
         // Bounded: a response has only so many certificates.
         for delegate in response.certificates() {
             let Ok(key) = delegate.key() else { continue };
-            let purposes = delegate.extended_key_usage();
-            let is_responder = matches!(purposes, Ok(Some(purposes)) if purposes.contains(&oid::OCSP_SIGNING))
+            let is_responder = may_sign_answers(delegate)
                 && delegate.extension(oid::OCSP_NO_CHECK).is_some()
                 && delegate.issuer_name() == issuer_name
                 && response.responder_id.is(delegate.subject_name(), key.bits())
-                && (delegate.not_before_s()..=delegate.not_after_s()).contains(&response.produced_at_s());
+                && (delegate.not_before_s()..=delegate.not_after_s()).contains(&last_s);
             if is_responder
                 && self.verify(response.sha256(), key, algorithm, tbs, signature)?
                 && self.is_signed(delegate, asked.issuer_key)?

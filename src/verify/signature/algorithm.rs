@@ -56,6 +56,12 @@ impl Digest {
         Self::IDENTIFIERS.into_iter().find(|(_, known)| *known == octets).map(|(digest, _)| digest)
     }
 
+    /// The digest with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::IDENTIFIERS.into_iter().map(|(digest, _)| digest).find(|digest| digest.name() == name)
+    }
+
     /// The digest's name in messages.
     #[must_use]
     pub const fn name(self) -> &'static str {

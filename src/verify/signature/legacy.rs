@@ -1,5 +1,6 @@
 //! What the system's OpenSSL verifies because aws-lc-rs does not: DSA, brainpool and small curves, Ed448, short RSA keys,
-//! old digests, odd PSS salts; and the digests that aws-lc-rs lacks. Parsing a key costs it 100 µs, so a parsed one is kept.
+//! old digests, odd PSS salts; and signatures of every kind where of the message the digest alone is known. The digests
+//! that aws-lc-rs lacks are computed here too. Parsing a key costs OpenSSL 100 µs, so a parsed one is kept.
 
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;

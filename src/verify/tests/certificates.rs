@@ -3,7 +3,7 @@
 use super::pki::{Draft, Key, ca, extension, general_names};
 use crate::asn1::DerError;
 use crate::asn1::writer::{self, tlv};
-use crate::verify::{Certificate, CertificateError, Finding, oid};
+use crate::verify::{Certificate, CertificateError, Finding, GeneralName, oid};
 
 fn read(draft: &Draft) -> Result<Certificate, CertificateError> {
     Certificate::from_der(&draft.sign(&Key::new()))
@@ -103,6 +103,26 @@ fn extensions_are_read_as_they_are_written() {
         assert!(
             read(&draft().with([extension(oid::NAME_CONSTRAINTS, true, &value)])).unwrap().name_constraints().is_err()
         );
+    }
+}
+
+#[test]
+fn access_locations_are_read() {
+    let url = tlv(0x86, &[b"http://a.example/"]);
+    let describe =
+        |method: &[u8], more: &[u8]| tlv(writer::SEQUENCE, &[&tlv(writer::OBJECT_IDENTIFIER, &[method]), &url, more]);
+    let with = |value: &[u8]| read(&draft().with([extension(oid::AUTHORITY_INFO_ACCESS, false, value)])).unwrap();
+    let both = [describe(oid::ACCESS_OCSP, &[]), describe(oid::ACCESS_CA_ISSUERS, &[])].concat();
+    let certificate = with(&tlv(writer::SEQUENCE, &[&both]));
+    let described = certificate.authority_info_access().unwrap();
+    let location = GeneralName::UniformResourceIdentifier(b"http://a.example/");
+    assert!(described.iter().all(|one| one.location == location));
+    let methods: Vec<&[u8]> = described.iter().map(|one| one.method).collect();
+    assert_eq!(methods, [oid::ACCESS_OCSP, oid::ACCESS_CA_ISSUERS]);
+    assert_eq!(read(&draft()).unwrap().authority_info_access(), Ok(Vec::new()));
+    let trailing = tlv(writer::SEQUENCE, &[&describe(oid::ACCESS_OCSP, &[5, 0])]);
+    for bad in [&[0x30, 0][..], &[0x31, 0], &trailing] {
+        assert!(with(bad).authority_info_access().is_err(), "{bad:?}");
     }
 }
 

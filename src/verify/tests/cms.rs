@@ -353,10 +353,12 @@ fn another_structure_is_refused_by_name() {
     let mut other = der;
     other[at] = 0x0c;
     assert_eq!(SignedData::from_der(&other).err(), Some(CmsError::ContentNotOctetString { tag: 0x0c }));
-    let mut segments = Message::new(oid::TST_INFO, Some(&[4, 1, 7]));
-    segments.content_tag = 0x24;
-    let error = SignedData::from_der(&segments.der()).err();
-    assert_eq!(error, Some(CmsError::ContentNotOctetString { tag: 0x24 }));
+    for (kind, tag) in [(&[0x2a, 3][..], 0x24), (oid::TST_INFO, 0x30)] {
+        let mut message = Message::new(kind, Some(&[4, 1, 7]));
+        message.content_tag = tag;
+        let error = SignedData::from_der(&message.der()).err();
+        assert_eq!(error, Some(CmsError::ContentNotOctetString { tag }));
+    }
 }
 
 #[test]

@@ -193,3 +193,58 @@ fn conformance_reaches_crls() {
     let failure = judge(&world.target, &world.evidence, &settings).failure;
     assert!(matches!(failure, Some(Failure::Certificate { .. })), "{failure:?}");
 }
+
+/// A CRL of the root with a critical extension that nobody knows, written by hand; a delta of complete CRL 7 where asked.
+fn obstructed(world: &World, listed: &[u8], is_delta: bool) -> Vec<u8> {
+    use crate::asn1::writer::{self, tlv};
+    let utc = |text: &[u8]| tlv(0x17, &[text]);
+    let algorithm = [0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let entry = |serial: &u8| tlv(writer::SEQUENCE, &[&tlv(writer::INTEGER, &[&[*serial]]), &utc(b"241230000000Z")]);
+    let entries = match listed {
+        [] => Vec::new(),
+        listed => tlv(writer::SEQUENCE, &[&listed.iter().flat_map(entry).collect::<Vec<u8>>()]),
+    };
+    let number = super::pki::extension(&[0x55, 0x1d, 20], false, &[2, 1, 8]);
+    let base = super::pki::extension(&[0x55, 0x1d, 27], true, &[2, 1, 7]);
+    let unknown = super::pki::extension(&[0x2a, 3, 4], true, &[5, 0]);
+    let key = super::pki::extension(&[0x55, 0x1d, 35], false, &{
+        let id = tlv(0x80, &[&world.key.identifier()]);
+        tlv(writer::SEQUENCE, &[&id])
+    });
+    let base: &[u8] = if is_delta { &base } else { &[] };
+    let list = tlv(writer::SEQUENCE, &[&key, &number, base, &unknown]);
+    let extensions = tlv(writer::context(0), &[&list]);
+    let times = (utc(b"241231120000Z"), utc(b"250107000000Z"));
+    let name = super::pki::name("Root");
+    let tbs = tlv(writer::SEQUENCE, &[&[2, 1, 1], &algorithm, &name, &times.0, &times.1, &entries, &extensions]);
+    world.key.signed(&tbs, &[])
+}
+
+#[test]
+fn what_can_not_be_understood_revokes_and_calls_nothing_good() {
+    let with = |listed: &[u8], is_delta: bool, complete: bool| {
+        let mut world = World::new();
+        if complete {
+            world = world.crl(|_| {}, &[]);
+        }
+        let der = obstructed(&world, listed, is_delta);
+        world.evidence.add_crl_der(&der, Origin::Held).unwrap();
+        world
+    };
+    assert_eq!(with(&[9], false, false).why(), [WhyNotUsed::Obstacle]);
+    let failure = with(&[5], false, false).judge().failure;
+    assert!(matches!(failure, Some(Failure::Revoked { .. })), "{failure:?}");
+    // Over a complete CRL by which it is good.
+    assert!(with(&[9], true, true).judge().is_good());
+    let failure = with(&[9, 5], true, true).judge().failure;
+    assert!(matches!(failure, Some(Failure::Revoked { .. })), "{failure:?}");
+    // Where the status is only told, an unknown one passes, and a listed one does not.
+    let told = |listed: &[u8]| {
+        let world = with(listed, false, false);
+        let mut settings = world.settings();
+        settings.revocation.mode = RevocationMode::Told;
+        judge(&world.target, &world.evidence, &settings).is_good()
+    };
+    assert!(told(&[9]));
+    assert!(!told(&[5]));
+}

@@ -11,4 +11,5 @@ mod message;
 mod ocsp;
 mod paths;
 mod pki;
+mod survey;
 mod timestamps;

@@ -10,8 +10,8 @@ use crate::verify::{
     Origin, RevocationRule, Settings, SourceKind, WhyNotUsed, oid,
 };
 
-const GOOD: &[u8] = &[0x80, 0];
-const UNKNOWN: &[u8] = &[0x82, 0];
+pub(super) const GOOD: &[u8] = &[0x80, 0];
+pub(super) const UNKNOWN: &[u8] = &[0x82, 0];
 
 fn time(time_s: i64) -> Vec<u8> {
     let text = jiff::Timestamp::from_second(time_s).unwrap().strftime("%Y%m%d%H%M%SZ").to_string();
@@ -24,19 +24,19 @@ fn revoked(since_s: i64, reason: u8) -> Vec<u8> {
 }
 
 /// A response to be, about the serial 5.
-struct Response {
-    digest: DigestAlgorithm,
-    by_key: bool,
-    status: Vec<u8>,
-    this_update_s: i64,
-    next_update_s: Option<i64>,
-    single_extensions: Vec<u8>,
-    certificates: Vec<Vec<u8>>,
-    responder: &'static str,
+pub(super) struct Response {
+    pub(super) digest: DigestAlgorithm,
+    pub(super) by_key: bool,
+    pub(super) status: Vec<u8>,
+    pub(super) this_update_s: i64,
+    pub(super) next_update_s: Option<i64>,
+    pub(super) single_extensions: Vec<u8>,
+    pub(super) certificates: Vec<Vec<u8>>,
+    pub(super) responder: &'static str,
 }
 
 impl Response {
-    fn new(status: &[u8]) -> Self {
+    pub(super) fn new(status: &[u8]) -> Self {
         Self {
             digest: DigestAlgorithm::Sha1,
             by_key: false,
@@ -49,7 +49,7 @@ impl Response {
         }
     }
 
-    fn sign(&self, issuer_key: &Key, signer: &Key) -> Vec<u8> {
+    pub(super) fn sign(&self, issuer_key: &Key, signer: &Key) -> Vec<u8> {
         let hash = |octets: &[u8]| tlv(writer::OCTET_STRING, &[self.digest.digest(octets).as_ref()]);
         let oid = tlv(writer::OBJECT_IDENTIFIER, &[self.digest.oid().as_bytes()]);
         let id = tlv(
@@ -172,12 +172,12 @@ fn by_delegate(extensions: Vec<Vec<u8>>, issued_by_ca: bool, change: impl FnOnce
     world
 }
 
-fn ocsp_signing() -> Vec<u8> {
+pub(super) fn ocsp_signing() -> Vec<u8> {
     let purpose = tlv(writer::OBJECT_IDENTIFIER, &[oid::OCSP_SIGNING]);
     extension(oid::EXTENDED_KEY_USAGE, false, &tlv(writer::SEQUENCE, &[&purpose]))
 }
 
-fn no_check() -> Vec<u8> {
+pub(super) fn no_check() -> Vec<u8> {
     extension(oid::OCSP_NO_CHECK, false, &[5, 0])
 }
 

@@ -67,7 +67,8 @@ fn judge(document: &Document, time_s: i64, content: Content<'_>, held: Option<&[
     let anchor = anchor.transpose()?.map(Arc::new);
     let anchors = Anchors::for_everything(anchor.into_iter().collect());
     let policy = Policy::built_in("without-revocation").ok_or("the policy")?;
-    let context = Context { time_s, evidence: &evidence, policy, anchors: &anchors, kept: None };
+    let context =
+        Context { time_s, evidence_until_s: time_s, evidence: &evidence, policy, anchors: &anchors, kept: None };
     Ok(document.judge(content, context, &not_taken)?)
 }
 

@@ -30,7 +30,14 @@ impl Bench {
         let mut evidence = self.held.clone();
         let not_taken = document.add_to(&mut evidence)?;
         let policy = Policy::default_policy();
-        let context = Context { time_s: self.time_s, evidence: &evidence, policy, anchors: &self.anchors, kept: None };
+        let context = Context {
+            time_s: self.time_s,
+            evidence_until_s: self.time_s,
+            evidence: &evidence,
+            policy,
+            anchors: &self.anchors,
+            kept: None,
+        };
         document.judge(content, context, &not_taken)
     }
 }

@@ -64,12 +64,12 @@ fn trusted_certificates_are_read_without_the_uses_behind() {
 #[test]
 fn broken_pem_is_told_by_its_line() {
     let unended = format!("text\n{}", ONE.replace("-----END CERTIFICATE-----", ""));
-    let error = AnchorFileError::Unended { label: "CERTIFICATE", line: 2 };
+    let error = AnchorFileError::Pem(PemError::Unended { line: 2 });
     assert_eq!(read(unended.as_bytes(), None), Err(error.clone()));
     assert_eq!(read(format!("{unended}{TWO}").as_bytes(), None), Err(error));
     let broken = format!("{ONE}{}", TWO.replacen("MII", "*II", 1));
     let line = ONE.lines().count() + 1;
-    assert_eq!(read(broken.as_bytes(), None), Err(AnchorFileError::Base64 { line }));
+    assert_eq!(read(broken.as_bytes(), None), Err(AnchorFileError::Pem(PemError::Base64 { line })));
     let not_a_certificate = format!("{ONE}{}", pem_encode("CERTIFICATE", &[0x30, 0]));
     let error = read(not_a_certificate.as_bytes(), None).unwrap_err();
     assert!(matches!(error, AnchorFileError::Certificate { number: 2, .. }), "{error}");
