@@ -6,7 +6,7 @@ set -eu
 run_packages="build-essential pkg-config libssl-dev softhsm2"
 # The real clients and servers that the tests drive. A test whose client is missing shows as ignored.
 test_packages="$run_packages postgresql curl openssl chrony osslsigncode strace python3-venv iproute2 util-linux procps
-nginx-light libnss3-tools gnutls-bin faketime
+nginx-light libnss3-tools gnutls-bin faketime gpgsm
 openjdk-17-jdk-headless libbcprov-java libbcpkix-java libbcutil-java"
 
 case "${1:-}" in

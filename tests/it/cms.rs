@@ -4,7 +4,8 @@
 //! The corpus lies outside the repository: NOONMARK_CORPUS, or shared/corpus beside the checkout. Without it, or without
 //! openssl, the trials are shown as ignored.
 
-use std::io::Write as _;
+mod documents;
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,7 +21,7 @@ use noonmark::verify::{
 };
 use serde_json::Value;
 
-use super::support::clients;
+use super::support::{clients, gpgsm};
 
 /// What is made by openssl, and held against what must come of it.
 type Run = fn(&Made) -> Result<(), Failed>;
@@ -60,8 +61,7 @@ pub fn trials() -> Vec<Trial> {
     trials.extend(made.into_iter().map(|(name, run)| {
         Trial::test(format!("cms::openssl::{name}"), move || run(&Made::new()?)).with_ignored_flag(no_openssl)
     }));
-    let no_gpgsm = no_openssl || !available("gpgsm", "--version");
-    trials.push(Trial::test("cms::gpgsm", || Made::new()?.gpgsm()).with_ignored_flag(no_gpgsm));
+    trials.push(Trial::test("cms::gpgsm", || Made::new()?.gpgsm()).with_ignored_flag(!gpgsm::available()));
     let no_osslsigncode = no_openssl || !clients::installed(&["osslsigncode", "python3"]);
     let trial = Trial::test("cms::authenticode", || Made::new()?.authenticode());
     trials.push(trial.with_ignored_flag(no_osslsigncode));
@@ -114,6 +114,10 @@ fn judged(
 }
 
 fn run(tokens: &Path, name: &str, expected: &str) -> Result<(), Failed> {
+    let other = read(tokens, "rfc3161-client/sigstage/response-sha256.tsr")?;
+    let other = TimestampToken::from_der(&other)?.signed_data.certificates[0];
+    let is_of_other = expected.starts_with("valid only with the held");
+    documents::run(&std::fs::read(tokens.join(name))?, expected, is_of_other.then_some(other))?;
     let der = read(tokens, name)?;
     let token = TimestampToken::from_der(&der)?;
     let mut evidence = Evidence::new();
@@ -126,11 +130,9 @@ fn run(tokens: &Path, name: &str, expected: &str) -> Result<(), Failed> {
         let signature = matches!(fault, Some(TimestampFault::Signer(SignerFault::Signature { .. })));
         return check(signature, fault);
     }
-    if expected.starts_with("valid only with the held") {
+    if is_of_other {
         check(fault == no_certificate, fault)?;
-        let other = read(tokens, "rfc3161-client/sigstage/response-sha256.tsr")?;
-        let other = TimestampToken::from_der(&other)?;
-        evidence.add_certificate_der(other.signed_data.certificates[0], Origin::Held)?;
+        evidence.add_certificate_der(other, Origin::Held)?;
         let anchor = pinned(&token, &evidence);
         let judgement = judged(&token, Stamped::NotAsked, &evidence, anchor.as_ref());
         return check(judgement.is_good(), &judgement);
@@ -473,40 +475,11 @@ impl Made {
 
     /// Messages by gpgsm, which writes BER.
     fn gpgsm(&self) -> Result<(), Failed> {
-        use std::os::unix::fs::PermissionsExt as _;
-        let home = self.path("gnupg");
-        std::fs::create_dir(&home)?;
-        std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700))?;
-        std::fs::write(home.join("gpg-agent.conf"), "allow-loopback-pinentry\n")?;
         let pem = std::fs::read_to_string(self.path("ca.pem"))?;
-        let fingerprint = Digest::Sha1.of(&pem_decode("CERTIFICATE", &pem)?[0]).ok_or("SHA-1")?;
-        std::fs::write(home.join("trustlist.txt"), format!("{} S relax\n", hex::encode_upper(fingerprint)))?;
-        // What gpgsm 2.2 reads of PKCS #12.
-        let old = ["-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1", "-passout", "pass:x"];
-        let files = ["-in", "rsa.pem", "-inkey", "rsa.key", "-certfile", "ca.pem", "-out", "rsa.p12"];
-        openssl(self.directory.path(), &[&["pkcs12", "-export"][..], &old, &files].concat())?;
-        let run = |words: &[&str]| -> Result<(), Failed> {
-            let mut child = Command::new("gpgsm")
-                .args(["--batch", "--pinentry-mode", "loopback", "--passphrase-fd", "0", "--disable-crl-checks"])
-                .args(words)
-                .env("GNUPGHOME", &home)
-                .current_dir(self.directory.path())
-                .stdin(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()?;
-            child.stdin.take().ok_or("stdin")?.write_all(b"x\n")?;
-            let output = child.wait_with_output()?;
-            check(output.status.success(), (words, String::from_utf8_lossy(&output.stderr)))
-        };
-        let made = run(&["--import", "rsa.p12"])
-            .and_then(|()| run(&["-u", "/CN=rsa", "--sign", "-o", "attached", "content"]))
-            .and_then(|()| run(&["-u", "/CN=rsa", "--detach-sign", "-o", "detached", "content"]));
-        // The agent that gpgsm started for this directory.
-        let ended = Command::new("gpgconf").args(["--kill", "gpg-agent"]).env("GNUPGHOME", &home).status();
-        made?;
-        check(ended.is_ok_and(|status| status.success()), "gpg-agent did not end")?;
-        self.altered(&std::fs::read(self.path("attached"))?, None)?;
-        self.altered(&std::fs::read(self.path("detached"))?, Some(CONTENT))
+        let ca = pem_decode("CERTIFICATE", &pem)?.remove(0);
+        let [attached, detached] = gpgsm::sign(self.directory.path(), "rsa", "ca.pem", &ca, "content")?;
+        self.altered(&attached, None)?;
+        self.altered(&detached, Some(CONTENT))
     }
 
     /// A token by `openssl ts`.

@@ -17,6 +17,7 @@ mod crls;
 mod documentation;
 mod external_crls;
 mod faults;
+mod foreign;
 mod issuers;
 mod keys;
 mod layers;
@@ -43,7 +44,7 @@ mod wycheproof;
 type Room = (&'static str, fn() -> Vec<Trial>);
 
 /// Each room with its trials, whose names begin with the room's.
-const ROOMS: [Room; 32] = [
+const ROOMS: [Room; 33] = [
     ("layers", layers::trials),
     ("keys", keys::trials),
     ("store", store::trials),
@@ -70,6 +71,7 @@ const ROOMS: [Room; 32] = [
     ("ocsp_paths", ocsp_paths::trials),
     ("wycheproof", wycheproof::trials),
     ("cms", cms::trials),
+    ("foreign", foreign::trials),
     ("verify_cli", verify_cli::trials),
     ("tls", tls::trials),
     ("documentation", documentation::trials),
@@ -102,6 +104,7 @@ fn main() -> std::process::ExitCode {
     protocol::finish();
     ocsp_protocol::finish();
     clients::finish();
+    foreign::finish();
     store::finish();
     conclusion.exit_code()
 }

@@ -43,6 +43,6 @@ impl Validator<'_> {
 }
 
 /// Findings that have no constraint of their own.
-fn is_structural(finding: &CmsFinding) -> bool {
+pub(super) fn is_structural(finding: &CmsFinding) -> bool {
     !matches!(finding, CmsFinding::NoSigningCertificateAttribute | CmsFinding::IssuerSerialDiffers)
 }

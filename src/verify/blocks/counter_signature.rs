@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::super::certificate::Certificate;
 use super::super::cms::CmsError;
 use super::super::evidence::Origin;
+use super::super::policy::Constraint;
 use super::super::signature::SignatureAlgorithm;
+use super::acceptance::is_structural;
 use super::signature::Case;
 use super::timestamp::{of_signer_fault, reliable_at};
 use super::{CertificateValidation, Checks, Conclusion, Role, SubIndication, Validator};
@@ -46,6 +48,7 @@ impl Validator<'_> {
                 certificate: None,
                 checks: Checks::default(),
             };
+            let mut is_structured = true;
             let signature = match counter.verification {
                 // One too many is not looked at, which says nothing of its format.
                 Err(error @ CmsError::TooMany { .. }) => {
@@ -53,6 +56,7 @@ impl Validator<'_> {
                 }
                 Err(error) => Conclusion::failed(SubIndication::FormatFailure, error),
                 Ok(verification) => {
+                    is_structured = !verification.findings.iter().any(is_structural);
                     validation.signer = verification.certificate;
                     validation.origin = verification.origin;
                     validation.algorithm = verification.algorithm;
@@ -61,13 +65,13 @@ impl Validator<'_> {
             };
             validation.checks.concluded("signature", &signature, "it is over the signature above, and holds");
             validation.conclusion =
-                if signature.is_passed() { self.counter_signer(&mut validation) } else { signature };
+                if signature.is_passed() { self.counter_signer(&mut validation, is_structured) } else { signature };
             validations.push(validation);
         }
         validations
     }
 
-    fn counter_signer(&mut self, validation: &mut CounterSignatureValidation) -> Conclusion {
+    fn counter_signer(&mut self, validation: &mut CounterSignatureValidation, is_structured: bool) -> Conclusion {
         let (Some(certificate), Some(algorithm)) = (validation.signer.clone(), validation.algorithm) else {
             return Conclusion::indeterminate(SubIndication::NoSigningCertificateFound, "no certificate was found");
         };
@@ -89,6 +93,13 @@ impl Validator<'_> {
         let reliability = self.context.policy.suites.reliable_until(algorithm, key);
         let algorithms = reliable_at(reliability, self.context.time_s, &words);
         validation.checks.concluded("algorithms", &algorithms, format!("{words}: reliable by the policy"));
-        algorithms
+        let levels = &self.context.policy.levels;
+        let sentence = || "the counter-signature keeps what RFC 5652 demands of its structure".to_owned();
+        match validation.checks.constraint(levels, Constraint::MessageStructure, is_structured, sentence) {
+            Err(sentence) if algorithms.is_passed() => {
+                Conclusion::indeterminate(SubIndication::SigConstraintsFailure, sentence)
+            }
+            _ => algorithms,
+        }
     }
 }

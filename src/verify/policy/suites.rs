@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::verify::signature::{AlgorithmPolicy, Curve, Digest, KeyAlgorithm, SignatureAlgorithm};
 
 /// The digests that a policy may list: those that are computed here, and WHIRLPOOL, which TS 119 312 lists.
-pub(super) const DIGESTS: [&str; 12] = [
+pub(super) const DIGESTS: [&str; 13] = [
     Digest::Md5.name(),
     Digest::Sha1.name(),
     Digest::Ripemd160.name(),
@@ -18,6 +18,7 @@ pub(super) const DIGESTS: [&str; 12] = [
     Digest::Sha3_256.name(),
     Digest::Sha3_384.name(),
     Digest::Sha3_512.name(),
+    Digest::Shake256.name(),
 ];
 
 /// Until when something is reliable; what ends earlier is less.

@@ -45,6 +45,7 @@ fn digests_end_when_ts_119_312_says() {
         (Digest::Sha3_256, "open"),
         (Digest::Sha3_384, "open"),
         (Digest::Sha3_512, "open"),
+        (Digest::Shake256, "open"),
     ] {
         assert_eq!(suites.digest_reliable_until(digest), ends(end), "{}", digest.name());
     }

@@ -177,7 +177,7 @@ pub struct LinkReport {
     pub not_after: Option<String>,
     /// The SHA-256 of its octets.
     pub sha256: Option<String>,
-    /// Where it came from: `document`, `embedded`, `held`, `fetched`, or `anchor`.
+    /// Where it came from: `document` where it is the document itself, `embedded`, `held`, `fetched`, or `anchor`.
     pub source: String,
     /// How it is signed.
     pub algorithm: Option<String>,

@@ -4,6 +4,7 @@ use super::super::blocks::{
     CertificateValidation, Checks, Conclusion, CounterSignatureValidation, SignatureValidation, TimestampValidation,
 };
 use super::super::certificate::Certificate;
+use super::super::evidence::Origin;
 use super::super::existence::{Proof, ProvenBy};
 use super::super::judgement::{Chain, Failure, Judgement, Link};
 use super::super::revocation::{CertificateStatus, Revocation, Source, SourceKind};
@@ -32,7 +33,11 @@ pub fn signature_report(validation: &SignatureValidation) -> SignatureReport {
         algorithm: validation.algorithm.map(|algorithm| algorithm.to_string()),
         key: validation.key.map(|key| key.to_string()),
         signature_sha256: hex::encode(validation.signature_sha256),
-        chain: validation.certificate.as_deref().map(|one| chain(&one.judgement)).unwrap_or_default(),
+        chain: validation
+            .certificate
+            .as_deref()
+            .map(|one| chain(&one.judgement, validation.origin))
+            .unwrap_or_default(),
         timestamps: validation.timestamps.iter().map(timestamp_report).collect(),
         counter_signatures: validation.counter_signatures.iter().map(counter_signature).collect(),
         checks: checks(&validation.checks),
@@ -57,7 +62,11 @@ pub fn timestamp_report(validation: &TimestampValidation) -> TimestampReport {
         signer: verification.certificate.as_deref().map(|one| wording::name(one.subject_der())),
         algorithm: verification.algorithm.map(|algorithm| algorithm.to_string()),
         sha256: hex::encode(validation.sha256),
-        chain: validation.certificate.as_deref().map(|one| chain(&one.judgement)).unwrap_or_default(),
+        chain: validation
+            .certificate
+            .as_deref()
+            .map(|one| chain(&one.judgement, verification.origin))
+            .unwrap_or_default(),
         checks: checks(&validation.checks),
     }
 }
@@ -70,7 +79,7 @@ pub fn certificate_report(certificate: &Certificate, validation: &CertificateVal
         sub_indication: sub_indication(&validation.conclusion),
         reason: reason(&validation.conclusion),
         subject: wording::name(certificate.subject_der()),
-        chain: chain(&validation.judgement),
+        chain: chain(&validation.judgement, None),
     }
 }
 
@@ -82,7 +91,11 @@ fn counter_signature(validation: &CounterSignatureValidation) -> CounterSignatur
         depth: validation.depth,
         signer: validation.signer.as_deref().map(|one| wording::name(one.subject_der())),
         algorithm: validation.algorithm.map(|algorithm| algorithm.to_string()),
-        chain: validation.certificate.as_deref().map(|one| chain(&one.judgement)).unwrap_or_default(),
+        chain: validation
+            .certificate
+            .as_deref()
+            .map(|one| chain(&one.judgement, validation.origin))
+            .unwrap_or_default(),
         checks: checks(&validation.checks),
     }
 }
@@ -112,15 +125,21 @@ fn checks(checks: &Checks) -> Vec<CheckReport> {
     checks.list().iter().map(report).collect()
 }
 
-/// The chain of a judgement, the target first, the anchor last. Where no path reached an anchor, what is known of the target.
-fn chain(judgement: &Judgement) -> Vec<LinkReport> {
-    match (&judgement.chain, &judgement.failure) {
+/// The chain of a judgement, the target first, which came from `origin`, the anchor last. Where no path reached an anchor,
+/// what is known of the target.
+fn chain(judgement: &Judgement, origin: Option<Origin>) -> Vec<LinkReport> {
+    let source = origin.map_or("document", Origin::name);
+    let mut found = match (&judgement.chain, &judgement.failure) {
         (Some(chain), _) => links(chain),
         (None, Some(Failure::NoIssuer { certificate } | Failure::Certificate { certificate, .. })) => {
-            vec![of_certificate(certificate, "embedded", status("not-asked"))]
+            vec![of_certificate(certificate, source, status("not-asked"))]
         }
         (None, _) => Vec::new(),
+    };
+    if let Some(target) = found.first_mut().filter(|link| !link.is_anchor) {
+        source.clone_into(&mut target.source);
     }
+    found
 }
 
 fn links(chain: &Chain) -> Vec<LinkReport> {
@@ -145,7 +164,7 @@ fn links(chain: &Chain) -> Vec<LinkReport> {
 }
 
 fn link(link: &Link) -> LinkReport {
-    let source = link.origin.map_or("document", super::super::evidence::Origin::name);
+    let source = link.origin.map_or("document", Origin::name);
     of_certificate(&link.certificate, source, status_of(&link.status))
 }
 

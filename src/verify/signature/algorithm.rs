@@ -29,11 +29,13 @@ pub enum Digest {
     Sha3_384,
     /// SHA3-512.
     Sha3_512,
+    /// SHAKE256 of 64 octets, which goes with Ed448 (RFC 8419, RFC 8702 §3.1).
+    Shake256,
 }
 
 impl Digest {
     /// Every digest, with its identifier's content octets.
-    const IDENTIFIERS: [(Self, &'static [u8]); 11] = [
+    const IDENTIFIERS: [(Self, &'static [u8]); 12] = [
         (Self::Md5, &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 2, 5]),
         (Self::Sha1, &[0x2b, 0x0e, 3, 2, 0x1a]),
         (Self::Ripemd160, &[0x2b, 0x24, 3, 2, 1]),
@@ -45,6 +47,7 @@ impl Digest {
         (Self::Sha3_256, &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 8]),
         (Self::Sha3_384, &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 9]),
         (Self::Sha3_512, &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 10]),
+        (Self::Shake256, &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 12]),
     ];
 
     /// The digest with this identifier's content octets.
@@ -74,6 +77,7 @@ impl Digest {
             Self::Sha3_256 => "sha3-256",
             Self::Sha3_384 => "sha3-384",
             Self::Sha3_512 => "sha3-512",
+            Self::Shake256 => "shake256",
         }
     }
 }

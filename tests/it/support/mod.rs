@@ -5,6 +5,7 @@ pub mod chrony;
 pub mod clients;
 pub mod crl_clients;
 pub mod crl_server;
+pub mod gpgsm;
 pub mod http;
 pub mod load;
 pub mod mutation;
