@@ -28,8 +28,8 @@ const DOCUMENT_LIMITS: Costs = Costs {
 };
 
 /// Octets that are hashed for the timestamps of one document: its content for each digest, and again for each archive
-/// timestamp. A third of a second's work, and 32 archive timestamps over the largest message.
-const MAX_STAMPED_OCTETS: usize = 512 * 1024 * 1024;
+/// timestamp. A sixth of a second's work, and 16 archive timestamps over the largest message.
+const MAX_STAMPED_OCTETS: usize = 256 * 1024 * 1024;
 /// Of content that is given beside the message, however large: four archive timestamps over it.
 const MAX_STAMPINGS: usize = 4;
 
