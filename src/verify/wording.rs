@@ -121,6 +121,7 @@ pub fn why_not_used(why: &WhyNotUsed) -> String {
         WhyNotUsed::Signature(error) => return format!("does not verify: {error}"),
         WhyNotUsed::SignerNotAllowed => "is signed by a certificate that may not sign it",
         WhyNotUsed::SignerNotTrusted => "is signed by a certificate that does not hold itself",
+        WhyNotUsed::SignerOutOfBounds => "is signed by a certificate that was not valid at that time",
         WhyNotUsed::SignerRevoked => "is signed by a certificate that is revoked",
         WhyNotUsed::Circular => "rests on itself",
         WhyNotUsed::OtherCertId => "is about a certificate of another issuer",

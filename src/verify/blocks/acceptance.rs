@@ -4,7 +4,7 @@ use super::super::cms::CmsFinding;
 use super::super::policy::Constraint;
 use super::checked::Constraints;
 use super::signature::Case;
-use super::{Conclusion, SignatureValidation, Validator};
+use super::{Conclusion, SignatureValidation, SubIndication, Validator};
 
 impl Validator<'_> {
     /// Checks each constraint that does not depend on timestamps.
@@ -38,7 +38,19 @@ impl Validator<'_> {
             let conforms = chain.links.iter().all(|link| link.findings().is_empty());
             check(Constraint::CertificateConformance, conforms, "the chain's certificates keep RFC 5280 §4");
         }
-        constraints.conclude()
+        let policy = case.verification.attributes.as_ref().map(|attributes| attributes.signature_policy);
+        let named = matches!(policy, Some(Ok(Some(_)) | Err(_)));
+        let acceptance = constraints.conclude();
+        let demand = || "it names no signature policy, whose demands are not looked at".to_owned();
+        match validation.checks.constraint(levels, Constraint::SignaturePolicy, !named, demand) {
+            Err(sentence) if acceptance.is_passed() => match policy {
+                Some(Err(error)) => {
+                    Conclusion::indeterminate(SubIndication::PolicyProcessingError, format!("{sentence}: {error}"))
+                }
+                _ => Conclusion::indeterminate(SubIndication::SignaturePolicyNotAvailable, sentence),
+            },
+            _ => acceptance,
+        }
     }
 }
 

@@ -151,8 +151,12 @@ fn of_fault(fault: &Fault) -> SubIndication {
 /// Without revocation data, or with stale one, it may be settled later; unless what is there can't be relied on any more.
 fn of_unknown_status(not_used: &[NotUsed]) -> SubIndication {
     let by_algorithm = |one: &NotUsed| one.why == WhyNotUsed::AlgorithmNotPermitted;
+    // Its signer has ended since: that the data is older would have to be proven.
+    let by_bounds = |one: &NotUsed| one.why == WhyNotUsed::SignerOutOfBounds;
     if !not_used.is_empty() && not_used.iter().all(by_algorithm) {
         SubIndication::CryptoConstraintsFailureNoPoe
+    } else if not_used.iter().any(by_bounds) {
+        SubIndication::RevocationOutOfBoundsNoPoe
     } else {
         SubIndication::TryLater
     }

@@ -10,6 +10,7 @@ use super::super::policy::{Constraint, Reliability};
 use super::super::signature::{Digest, KeyAlgorithm, SignatureAlgorithm};
 use super::super::timestamp::{Stamped, TimestampToken};
 use super::archival::Archived;
+use super::timestamp::dotted;
 use super::{
     CertificateValidation, Checks, Conclusion, CounterSignatureValidation, SubIndication, TimestampKind,
     TimestampValidation, Validator,
@@ -61,6 +62,8 @@ pub struct SignatureValidation {
     pub best_signature_time: Proof,
     /// What the signer claims, seconds since 1970.
     pub claimed_signing_time_s: Option<i64>,
+    /// The signature policy that it names, dotted; `implied` where it is (EN 319 122-1 §5.2.9).
+    pub signature_policy: Option<String>,
     /// The signer's certificate, if one was found.
     pub signer: Option<Arc<Certificate>>,
     /// Where it came from.
@@ -127,6 +130,9 @@ impl Validator<'_> {
             signature_sha256,
             best_signature_time: self.presence().earliest(&signature_sha256),
             claimed_signing_time_s: attributes.and_then(|attributes| attributes.signing_time_s.ok().flatten()),
+            signature_policy: attributes
+                .and_then(|attributes| attributes.signature_policy.ok().flatten())
+                .map(named_policy),
             signer: verification.certificate.clone(),
             origin: verification.origin,
             digest: verification.digest,
@@ -217,6 +223,13 @@ impl Validator<'_> {
             }
         }
         self.archive_timestamps(case, validation)
+    }
+}
+
+fn named_policy(oid: &[u8]) -> String {
+    match oid {
+        [] => "implied".to_owned(),
+        oid => dotted(oid),
     }
 }
 

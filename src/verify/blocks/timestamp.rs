@@ -311,7 +311,7 @@ pub(super) fn of_signer_fault(fault: &SignerFault) -> Conclusion {
     }
 }
 
-fn dotted(oid: &[u8]) -> String {
+pub(super) fn dotted(oid: &[u8]) -> String {
     Oid::from_octets(oid).map_or_else(|_| hex::encode(oid), |oid| oid.to_string())
 }
 

@@ -113,6 +113,9 @@ pub struct SignedAttributes<'a> {
     pub signing_certificate: Option<SigningCertificate<'a>>,
     /// signing-certificate-v2.
     pub signing_certificate_v2: Option<SigningCertificate<'a>>,
+    /// signature-policy-identifier (EN 319 122-1 §5.2.9): the policy that it was signed under, content octets of its identifier,
+    /// empty where it is implied; an error where it can't be read.
+    pub signature_policy: Result<Option<&'a [u8]>, AttributeError>,
     /// content-timestamp: tokens over the content, whole.
     pub content_timestamps: Vec<&'a [u8]>,
 }
@@ -152,6 +155,7 @@ impl<'a> SignedAttributes<'a> {
                 "signing-certificate-v2",
                 SigningCertificate::from_v2_der,
             )?,
+            signature_policy: signature_policy(attributes),
             content_timestamps: attributes.values(oid::CONTENT_TIMESTAMP).map(|value| value.whole).collect(),
         })
     }
@@ -168,6 +172,20 @@ fn required<'a>(
         return Ok(value.content);
     }
     Err(AttributeError::Malformed { name, error: DerError::Tag { expected: tag, found: value.tag } })
+}
+
+fn signature_policy<'a>(attributes: &Attributes<'a>) -> Result<Option<&'a [u8]>, AttributeError> {
+    let name = "signature-policy-identifier";
+    let Some(value) = attributes.single(oid::SIGNATURE_POLICY, name)? else { return Ok(None) };
+    // signaturePolicyImplied
+    if value.tag == writer::NULL {
+        return Ok(Some(&[]));
+    }
+    let read = || -> Result<&'a [u8], DerError> {
+        let mut fields = Reader::only(value.whole, writer::SEQUENCE)?;
+        Ok(fields.expect(writer::OBJECT_IDENTIFIER)?.content)
+    };
+    read().map(Some).map_err(|error| AttributeError::Malformed { name, error })
 }
 
 fn signing_time(attributes: &Attributes<'_>) -> Result<Option<i64>, AttributeError> {

@@ -10,6 +10,8 @@ pub const TST_INFO: &[u8] = &[42, 0x86, 72, 0x86, 0xf7, 13, 1, 9, 16, 1, 4];
 pub const CONTENT_TYPE: &[u8] = &[42, 0x86, 72, 0x86, 0xf7, 13, 1, 9, 3];
 /// id-messageDigest (RFC 5652 §11.2).
 pub const MESSAGE_DIGEST: &[u8] = &[42, 0x86, 72, 0x86, 0xf7, 13, 1, 9, 4];
+/// id-aa-ets-sigPolicyId (EN 319 122-1 §5.2.9).
+pub const SIGNATURE_POLICY: &[u8] = &[42, 0x86, 72, 0x86, 0xf7, 13, 1, 9, 16, 2, 15];
 /// id-signingTime (RFC 5652 §11.3).
 pub const SIGNING_TIME: &[u8] = &[42, 0x86, 72, 0x86, 0xf7, 13, 1, 9, 5];
 /// id-countersignature (RFC 5652 §11.4).

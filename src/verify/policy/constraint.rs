@@ -66,6 +66,8 @@ constraints! {
     SignerKeyUsage = "signer-key-usage",
     /// signing-time is there (EN 319 122-1 §5.2.1).
     SigningTimeAttribute = "signing-time-attribute",
+    /// It names no signature policy (EN 319 122-1 §5.2.9): what such a policy demands is not looked at.
+    SignaturePolicy = "signature-policy",
     /// There is a signature timestamp that holds (EN 319 122-1 §5.3).
     SignatureTimestamp = "signature-timestamp",
     /// The timestamps' times are in the order of what they are over (EN 319 102-1 §5.5.4).

@@ -186,6 +186,7 @@ fn the_default_is_strict() {
             vec![
                 C::SigningCertificateIssuerSerial,
                 C::SigningTimeAttribute,
+                C::SignaturePolicy,
                 C::TimestampTsaName,
                 C::CertificateConformance,
                 C::MessageStructure,

@@ -55,6 +55,9 @@ pub struct SignatureReport {
     pub best_signature_time: ProofReport,
     /// When the signer says that it signed.
     pub claimed_signing_time: Option<String>,
+    /// The signature policy that it says it was made under (EN 319 122-1 §5.2.9): dotted, or `implied`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature_policy: Option<String>,
     /// The signer's name.
     pub signer: Option<String>,
     /// The digest: `sha256`, …

@@ -28,6 +28,7 @@ pub fn signature_report(validation: &SignatureValidation) -> SignatureReport {
         level: validation.level.name().to_owned(),
         best_signature_time: proof(validation.best_signature_time),
         claimed_signing_time: validation.claimed_signing_time_s.map(rfc3339),
+        signature_policy: validation.signature_policy.clone(),
         signer: validation.signer.as_deref().map(name),
         digest: validation.digest.map(|digest| digest.name().to_owned()),
         algorithm: validation.algorithm.map(|algorithm| algorithm.to_string()),

@@ -10,7 +10,7 @@ use super::super::budget::{BudgetExhausted, Resource};
 use super::super::certificate::Certificate;
 use super::super::judgement::Failure;
 use super::super::name::CanonicalName;
-use super::super::path::{Judge, PathCertificate, Request, WorkingKey};
+use super::super::path::{Fault, Judge, PathCertificate, Request, WorkingKey};
 use super::super::settings::{Conformance, RevocationRule, Settings};
 use super::super::signature::{SignatureAlgorithm, SignatureError, VerificationKey};
 use super::held_crl::canonical_points;
@@ -501,6 +501,9 @@ fn check_trust<'a>(
     let request = Request { anchors: vec![subject.anchor], purpose: None, policies: false, last_time_s };
     Ok(judge.search(signer, &request)?.map(|_| ()).map_err(|furthest| match furthest.failure {
         Failure::Revoked { .. } => WhyNotUsed::SignerRevoked,
+        Failure::Certificate { fault: Fault::Expired { .. } | Fault::NotYetValid { .. }, .. } => {
+            WhyNotUsed::SignerOutOfBounds
+        }
         _ => WhyNotUsed::SignerNotTrusted,
     }))
 }

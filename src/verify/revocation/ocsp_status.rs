@@ -7,7 +7,7 @@ use crl::ReasonCode;
 use super::super::budget::{BudgetExhausted, Resource};
 use super::super::certificate::{Certificate, oid};
 use super::super::name::CanonicalName;
-use super::super::path::{Inputs, Judge, is_acceptable, validate};
+use super::super::path::{Fault, Inputs, Judge, is_acceptable, validate};
 use super::super::signature::{SignatureAlgorithm, VerificationKey};
 use super::crl_status::{Subject, check_existence, check_window, status_of};
 use super::ocsp_response::{ResponderId, Single};
@@ -241,6 +241,7 @@ fn check_delegate<'a>(
     };
     let valid = match validate(subject.anchor, &path, &inputs, &mut judge.memory, &mut judge.budget)? {
         Ok(valid) => valid,
+        Err((_, Fault::Expired { .. } | Fault::NotYetValid { .. })) => return Ok(Err(WhyNotUsed::SignerOutOfBounds)),
         Err(_) => return Ok(Err(WhyNotUsed::SignerNotTrusted)),
     };
     // §4.2.2.2.1

@@ -105,6 +105,8 @@ pub enum WhyNotUsed {
     SignerNotAllowed,
     /// The signer's certificate has no path to the anchor that holds.
     SignerNotTrusted,
+    /// The signer's certificate, or one above it, was not valid at the time.
+    SignerOutOfBounds,
     /// The signer's certificate, or one above it, is revoked.
     SignerRevoked,
     /// The signer's own status would rest on this very evidence.

@@ -177,7 +177,7 @@ fn who_may_sign() {
     assert!(signed_by_other(Some(not_for_crls)).why().contains(&WhyNotUsed::SignerNotAllowed));
     let mut expired = draft();
     expired.until = b"240101000000Z";
-    assert!(signed_by_other(Some(expired)).why().contains(&WhyNotUsed::SignerNotTrusted));
+    assert!(signed_by_other(Some(expired)).why().contains(&WhyNotUsed::SignerOutOfBounds));
     // A user's certificate that vouches for its own status.
     let mut circular = draft();
     circular.extensions.remove(0);

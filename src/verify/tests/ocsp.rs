@@ -199,7 +199,7 @@ fn a_delegate_answers_for_its_ca() {
     let no_purpose = by_delegate(vec![no_check()], true, |_| {});
     assert_eq!(why(&no_purpose.judge()), [WhyNotUsed::SignerNotAllowed]);
     let expired = by_delegate(vec![ocsp_signing(), no_check()], true, |draft| draft.until = b"240101000000Z");
-    assert_eq!(why(&expired.judge()), [WhyNotUsed::SignerNotTrusted]);
+    assert_eq!(why(&expired.judge()), [WhyNotUsed::SignerOutOfBounds]);
     let of_another = by_delegate(vec![ocsp_signing(), no_check()], true, |draft| draft.issuer = name("Other"));
     assert_eq!(why(&of_another.judge()), [WhyNotUsed::NoSigner]);
 }

@@ -3,7 +3,7 @@
 use super::message::{Message, Signer};
 use super::pki::{DAY_S, Key, NOW_S, anchor, extension, name, root, settings};
 use crate::asn1::writer::{self, tlv};
-use crate::verify::cms::{CmsFinding, SignedData, SignerFault, normalise, oid};
+use crate::verify::cms::{CmsError, CmsFinding, SignedData, SignerFault, normalise, oid};
 use crate::verify::signature::{AlgorithmPolicy, Digest, KeyAlgorithm, SignatureAlgorithm};
 use crate::verify::{
     AnchorRule, ChainTime, Evidence, Failure, Fault, Settings, Stamped, TimestampError, TimestampFault,
@@ -180,7 +180,7 @@ fn refuses_what_is_no_token_by_name() {
         let mut message = Message::new(oid::TST_INFO, Some(&info)).signed_by(&signer, &info);
         message.content_tag = tag;
         let error = TimestampToken::from_der(&message.der()).err();
-        assert_eq!(error, Some(TimestampError::ContentNotOctetString { tag }));
+        assert_eq!(error, Some(TimestampError::Cms(CmsError::ContentNotOctetString { tag })));
     }
     for count in [0, 2] {
         assert_eq!(error(oid::TST_INFO, Some(&info), count), Some(TimestampError::Signers { count }));

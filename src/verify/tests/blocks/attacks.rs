@@ -153,7 +153,9 @@ fn a_responder_that_has_ended_answers_no_more() {
     world.hold(&root).hold(&tsa);
     let signed = world.sign().carrying_ocsp(&answer);
     world.judge(&signed, "2025-01-20").passed("2025-01-20");
-    world.judge(&signed, "2025-01-20T00:00:01Z").indeterminate("TRY_LATER", "2025-01-20T00:00:01Z");
+    world
+        .judge(&signed, "2025-01-20T00:00:01Z")
+        .indeterminate("REVOCATION_OUT_OF_BOUNDS_NO_POE", "2025-01-20T00:00:01Z");
 }
 
 #[test]

@@ -179,3 +179,25 @@ fn evidence_that_cannot_be_read_is_told_or_refused() {
     world.judge_by(&signed, "2025-01-01", &demanded).indeterminate("SIG_CONSTRAINTS_FAILURE", "2025-01-01");
     world.judge_by(&world.sign(), "2025-01-01", &demanded).passed("2025-01-01");
 }
+
+#[test]
+fn a_signature_policy_is_told_and_is_not_at_hand() {
+    let with = |value: &[u8]| attribute(oid::SIGNATURE_POLICY, &[value]);
+    let named = tlv(writer::SEQUENCE, &[&tlv(writer::OBJECT_IDENTIFIER, &[&[0x2a, 3]]), &[0x30, 0]]);
+    let demanded = policy("[levels]\nsignature-policy = \"fail\"");
+    let world = world_with(Vec::new());
+    let plain = world.judge_by(&world.sign(), "2025-01-01", &demanded);
+    assert_eq!(plain.passed("2025-01-01").0.signature_policy, None);
+    let cases: [(&[u8], Option<&str>, &str); 3] = [
+        (&named, Some("1.2.3"), "SIGNATURE_POLICY_NOT_AVAILABLE"),
+        (&[5, 0], Some("implied"), "SIGNATURE_POLICY_NOT_AVAILABLE"),
+        (&[4, 0], None, "POLICY_PROCESSING_ERROR"),
+    ];
+    for (value, name, sub) in cases {
+        let signed = world.sign_with(vec![with(value)]);
+        let told = world.judge(&signed, "2025-01-01");
+        assert_eq!(told.passed("2025-01-01").0.signature_policy.as_deref(), name);
+        assert!(told.has("signature-policy", "information"));
+        world.judge_by(&signed, "2025-01-01", &demanded).indeterminate(sub, "2025-01-01");
+    }
+}
