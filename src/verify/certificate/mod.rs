@@ -92,6 +92,9 @@ pub struct Certificate {
     key: OnceLock<Result<VerificationKey, KeyError>>,
     findings: OnceLock<Vec<Finding>>,
     malformed: OnceLock<Option<(&'static str, DerError)>>,
+    /// Subject and issuer for people, as [`wording`](super::wording) writes them.
+    pub(super) subject_text: OnceLock<String>,
+    pub(super) issuer_text: OnceLock<String>,
 }
 
 impl Certificate {
@@ -170,6 +173,8 @@ impl Certificate {
             key: OnceLock::new(),
             findings: OnceLock::new(),
             malformed: OnceLock::new(),
+            subject_text: OnceLock::new(),
+            issuer_text: OnceLock::new(),
             der: der.into(),
         })
     }
