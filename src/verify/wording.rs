@@ -25,11 +25,23 @@ pub fn name(name_der: &[u8]) -> String {
     }
 }
 
+/// A certificate's subject as [`name`] writes it; written once, since looking for the attributes' names takes long.
+#[must_use]
+pub fn subject(certificate: &Certificate) -> &str {
+    certificate.subject_text.get_or_init(|| name(certificate.subject_der()))
+}
+
+/// A certificate's issuer, likewise.
+#[must_use]
+pub fn issuer(certificate: &Certificate) -> &str {
+    certificate.issuer_text.get_or_init(|| name(certificate.issuer_der()))
+}
+
 /// A certificate in a sentence: its subject, cut short, without what a terminal would take for a command.
 #[must_use]
 pub fn certificate(certificate: &Certificate) -> String {
     let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let full: String = name(certificate.subject_der()).chars().map(clean).collect();
+    let full: String = subject(certificate).chars().map(clean).collect();
     match full.char_indices().nth(MAX_NAME_CHARS) {
         Some((at, _)) => format!("the certificate of {}…", full.get(..at).unwrap_or_default()),
         None => format!("the certificate of {full}"),
@@ -41,7 +53,7 @@ pub fn certificate(certificate: &Certificate) -> String {
 pub fn failure(failure: &Failure) -> String {
     match failure {
         Failure::NoIssuer { certificate: one } => {
-            let issuer = name(one.issuer_der());
+            let issuer = issuer(one);
             format!(
                 "{}: nobody who could have issued it is known or trusted (its issuer is {issuer})",
                 certificate(one)
@@ -135,7 +147,7 @@ pub fn why_not_used(why: &WhyNotUsed) -> String {
 #[must_use]
 pub fn anchor(anchor: &Arc<super::anchor::TrustAnchor>) -> String {
     match anchor.certificate() {
-        Some(certificate) => name(certificate.subject_der()),
+        Some(certificate) => subject(certificate).to_owned(),
         None => name(&anchor.name().to_der()),
     }
 }

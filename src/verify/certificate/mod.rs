@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::name::CanonicalName;
-use super::signature::{AlgorithmError, KeyError, SignatureAlgorithm, VerificationKey};
+use super::signature::{AlgorithmError, KeyError, SignatureAlgorithm, VerificationKey, VerifiedUnder};
 use crate::asn1::{DerError, Oid, Reader, writer};
 use crate::crypto::sha256;
 
@@ -90,8 +90,12 @@ pub struct Certificate {
     not_after_s: i64,
     sha256: [u8; 32],
     key: OnceLock<Result<VerificationKey, KeyError>>,
+    verified_under: VerifiedUnder,
     findings: OnceLock<Vec<Finding>>,
     malformed: OnceLock<Option<(&'static str, DerError)>>,
+    /// Subject and issuer for people, as [`wording`](super::wording) writes them.
+    pub(super) subject_text: OnceLock<String>,
+    pub(super) issuer_text: OnceLock<String>,
 }
 
 impl Certificate {
@@ -168,8 +172,11 @@ impl Certificate {
             not_after_s,
             sha256: sha256(der),
             key: OnceLock::new(),
+            verified_under: VerifiedUnder::default(),
             findings: OnceLock::new(),
             malformed: OnceLock::new(),
+            subject_text: OnceLock::new(),
+            issuer_text: OnceLock::new(),
             der: der.into(),
         })
     }
@@ -253,6 +260,11 @@ impl Certificate {
     #[must_use]
     pub fn sha256(&self) -> &[u8; 32] {
         &self.sha256
+    }
+
+    /// What is known of its signature.
+    pub(super) fn verified_under(&self) -> &VerifiedUnder {
+        &self.verified_under
     }
 
     /// 1, 2 or 3.

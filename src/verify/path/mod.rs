@@ -14,5 +14,5 @@ pub use fault::Fault;
 pub use name_constraints::NameViolation;
 pub use policy_graph::PolicyOutcome;
 pub(crate) use search::{Judge, PathCertificate, Request, is_acceptable};
-pub(crate) use signatures::SignatureMemory;
+pub(crate) use signatures::{SignatureMemory, Signed};
 pub(crate) use validation::{Inputs, Place, ValidPath, WorkingKey, validate};

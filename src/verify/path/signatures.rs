@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::budget::{Budget, BudgetExhausted, Resource};
 use super::super::certificate::Certificate;
-use super::super::signature::{AlgorithmPolicy, SignatureAlgorithm, SignatureError, VerificationKey};
+use super::super::signature::{AlgorithmPolicy, SignatureAlgorithm, SignatureError, VerificationKey, VerifiedUnder};
 use super::fault::Fault;
 
 /// What was verified, by where the signed octets' owner lies in memory, which the evidence holds for as long as the judgement,
@@ -15,6 +15,20 @@ pub(crate) struct SignatureMemory {
     verified: HashMap<(usize, [u8; 32]), Result<(), SignatureError>>,
     /// Certificates that are not in the evidence: no other may come to lie where they do.
     kept: HashMap<usize, Arc<Certificate>>,
+}
+
+/// Something that is signed.
+pub(crate) struct Signed<'o> {
+    /// Where what holds these octets lies in memory.
+    pub(crate) owner: usize,
+    /// What is signed.
+    pub(crate) message: &'o [u8],
+    /// The algorithm.
+    pub(crate) algorithm: SignatureAlgorithm,
+    /// The signature.
+    pub(crate) signature: &'o [u8],
+    /// What is known of it.
+    pub(crate) verified_under: &'o VerifiedUnder,
 }
 
 impl SignatureMemory {
@@ -38,28 +52,32 @@ impl SignatureMemory {
         if !algorithms.permits(algorithm, key.algorithm()) {
             return Ok(Err(Fault::AlgorithmNotPermitted { signature: algorithm, key: key.algorithm() }));
         }
-        let owner = std::ptr::from_ref(certificate).addr();
-        let (message, signature) = (certificate.tbs_der(), certificate.signature());
-        let verified = self.verify_octets(owner, key, algorithm, message, signature, budget)?;
+        let signed = Signed {
+            owner: std::ptr::from_ref(certificate).addr(),
+            message: certificate.tbs_der(),
+            algorithm,
+            signature: certificate.signature(),
+            verified_under: certificate.verified_under(),
+        };
+        let verified = self.verify_signed(&signed, key, budget)?;
         Ok(verified.map_err(Fault::Signature))
     }
 
-    /// Verifies a signature over octets that `owner`, an address, stands for.
-    pub(crate) fn verify_octets(
+    /// Verifies a signature. One that is known from an earlier judgement counts like any other: what a judgement may cost
+    /// does not depend on what came before.
+    pub(crate) fn verify_signed(
         &mut self,
-        owner: usize,
+        signed: &Signed<'_>,
         key: &VerificationKey,
-        algorithm: SignatureAlgorithm,
-        message: &[u8],
-        signature: &[u8],
         budget: &mut Budget,
     ) -> Result<Result<(), SignatureError>, BudgetExhausted> {
+        let Signed { owner, message, algorithm, signature, verified_under } = *signed;
         let name = (owner, *key.spki_sha256());
         if let Some(known) = self.verified.get(&name) {
             return Ok(*known);
         }
         budget.spend(Resource::Signatures, 1)?;
-        let verified = key.verify(algorithm, message, signature);
+        let verified = verified_under.verify(key, algorithm, message, signature);
         self.verified.insert(name, verified);
         Ok(verified)
     }

@@ -20,7 +20,6 @@ use crate::clock::rfc3339;
 #[must_use]
 pub fn signature_report(validation: &SignatureValidation) -> SignatureReport {
     let conclusion = &validation.conclusion;
-    let name = |one: &Certificate| wording::name(one.subject_der());
     SignatureReport {
         indication: conclusion.indication.name_of_total().to_owned(),
         sub_indication: sub_indication(conclusion),
@@ -29,7 +28,7 @@ pub fn signature_report(validation: &SignatureValidation) -> SignatureReport {
         best_signature_time: proof(validation.best_signature_time),
         claimed_signing_time: validation.claimed_signing_time_s.map(rfc3339),
         signature_policy: validation.signature_policy.clone(),
-        signer: validation.signer.as_deref().map(name),
+        signer: validation.signer.as_deref().map(subject),
         digest: validation.digest.map(|digest| digest.name().to_owned()),
         algorithm: validation.algorithm.map(|algorithm| algorithm.to_string()),
         key: validation.key.map(|key| key.to_string()),
@@ -60,7 +59,7 @@ pub fn timestamp_report(validation: &TimestampValidation) -> TimestampReport {
         tsa_policy: validation.tsa_policy.clone(),
         digest: validation.imprint_digest.to_owned(),
         imprint: hex::encode(&validation.imprint),
-        signer: verification.certificate.as_deref().map(|one| wording::name(one.subject_der())),
+        signer: verification.certificate.as_deref().map(subject),
         algorithm: verification.algorithm.map(|algorithm| algorithm.to_string()),
         sha256: hex::encode(validation.sha256),
         chain: validation
@@ -79,7 +78,7 @@ pub fn certificate_report(certificate: &Certificate, validation: &CertificateVal
         indication: validation.conclusion.indication.name().to_owned(),
         sub_indication: sub_indication(&validation.conclusion),
         reason: reason(&validation.conclusion),
-        subject: wording::name(certificate.subject_der()),
+        subject: subject(certificate),
         chain: chain(&validation.judgement, None),
     }
 }
@@ -90,7 +89,7 @@ fn counter_signature(validation: &CounterSignatureValidation) -> CounterSignatur
         sub_indication: sub_indication(&validation.conclusion),
         reason: reason(&validation.conclusion),
         depth: validation.depth,
-        signer: validation.signer.as_deref().map(|one| wording::name(one.subject_der())),
+        signer: validation.signer.as_deref().map(subject),
         algorithm: validation.algorithm.map(|algorithm| algorithm.to_string()),
         chain: validation
             .certificate
@@ -99,6 +98,10 @@ fn counter_signature(validation: &CounterSignatureValidation) -> CounterSignatur
             .unwrap_or_default(),
         checks: checks(&validation.checks),
     }
+}
+
+fn subject(certificate: &Certificate) -> String {
+    wording::subject(certificate).to_owned()
 }
 
 fn sub_indication(conclusion: &Conclusion) -> Option<String> {
@@ -171,8 +174,8 @@ fn link(link: &Link) -> LinkReport {
 
 fn of_certificate(certificate: &Certificate, source: &str, status: StatusReport) -> LinkReport {
     LinkReport {
-        subject: wording::name(certificate.subject_der()),
-        issuer: Some(wording::name(certificate.issuer_der())),
+        subject: subject(certificate),
+        issuer: Some(wording::issuer(certificate).to_owned()),
         serial: Some(hex::encode(certificate.serial())),
         not_before: Some(rfc3339(certificate.not_before_s())),
         not_after: Some(rfc3339(certificate.not_after_s())),
@@ -225,7 +228,7 @@ fn source(source: &Source) -> SourceReport {
         sha256: hex::encode(source.sha256),
         this_update: rfc3339(source.this_update_s),
         next_update: source.next_update_s.map(rfc3339),
-        signer: source.signer.certificate.as_deref().map(|one| wording::name(one.subject_der())),
+        signer: source.signer.certificate.as_deref().map(subject),
         algorithm: source.signer.algorithm.to_string(),
     }
 }

@@ -10,9 +10,9 @@ use super::super::budget::{BudgetExhausted, Resource};
 use super::super::certificate::Certificate;
 use super::super::judgement::Failure;
 use super::super::name::CanonicalName;
-use super::super::path::{Fault, Judge, PathCertificate, Request, WorkingKey};
+use super::super::path::{Fault, Judge, PathCertificate, Request, Signed, WorkingKey};
 use super::super::settings::{Conformance, RevocationRule, Settings};
-use super::super::signature::{SignatureAlgorithm, SignatureError, VerificationKey};
+use super::super::signature::{SignatureAlgorithm, VerificationKey};
 use super::held_crl::canonical_points;
 use super::ocsp_status::by_ocsp;
 use super::{CertificateStatus, HeldCrl, NotUsed, Revocation, Source, SourceKind, SourceSigner, WhyNotUsed, minimal};
@@ -470,10 +470,14 @@ fn verify(
     if !judge.settings.algorithms.permits(algorithm, key.algorithm()) {
         return Ok(Err(WhyNotUsed::AlgorithmNotPermitted));
     }
-    let name = std::ptr::from_ref(crl).addr();
-    let (tbs, signature) = (crl.tbs_der(), crl.crl().signature.as_slice());
-    let verified: Result<(), SignatureError> =
-        judge.memory.verify_octets(name, key, algorithm, tbs, signature, &mut judge.budget)?;
+    let signed = Signed {
+        owner: std::ptr::from_ref(crl).addr(),
+        message: crl.tbs_der(),
+        algorithm,
+        signature: crl.crl().signature.as_slice(),
+        verified_under: crl.verified_under(),
+    };
+    let verified = judge.memory.verify_signed(&signed, key, &mut judge.budget)?;
     Ok(verified.map_err(WhyNotUsed::Signature))
 }
 

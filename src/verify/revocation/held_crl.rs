@@ -9,6 +9,7 @@ use crl::{Crl, Index, IndexError, IndexedEntry, Obstacle, Reader as CrlReader};
 
 use super::super::evidence::Origin;
 use super::super::name::CanonicalName;
+use super::super::signature::VerifiedUnder;
 use crate::asn1::{DerError, Reader, writer};
 use crate::crypto::sha256;
 
@@ -53,6 +54,7 @@ pub struct HeldCrl {
     obstacles: Vec<Obstacle>,
     origin: Origin,
     sha256: [u8; 32],
+    verified_under: VerifiedUnder,
 }
 
 impl HeldCrl {
@@ -91,6 +93,7 @@ impl HeldCrl {
             entry_issuers,
             origin,
             sha256: sha256(der),
+            verified_under: VerifiedUnder::default(),
             der: der.into(),
         })
     }
@@ -138,6 +141,11 @@ impl HeldCrl {
     #[must_use]
     pub fn sha256(&self) -> &[u8; 32] {
         &self.sha256
+    }
+
+    /// What is known of its signature.
+    pub(super) fn verified_under(&self) -> &VerifiedUnder {
+        &self.verified_under
     }
 
     /// The octets that are signed.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::super::certificate::Certificate;
 use super::super::evidence::Origin;
 use super::super::name::CanonicalName;
+use super::super::signature::VerifiedUnder;
 use super::minimal;
 use crate::asn1::{CertId, DerError, Reader, writer};
 use crate::crypto::{DigestAlgorithm, sha256};
@@ -119,6 +120,7 @@ pub struct HeldOcspResponse {
     pub(super) certificates: Vec<Arc<Certificate>>,
     origin: Origin,
     sha256: [u8; 32],
+    verified_under: VerifiedUnder,
 }
 
 impl HeldOcspResponse {
@@ -200,6 +202,7 @@ impl HeldOcspResponse {
             certificates,
             origin,
             sha256: sha256(der),
+            verified_under: VerifiedUnder::default(),
             der: der.into(),
         })
     }
@@ -251,6 +254,11 @@ impl HeldOcspResponse {
     #[must_use]
     pub fn origin(&self) -> Origin {
         self.origin
+    }
+
+    /// What is known of its signature.
+    pub(super) fn verified_under(&self) -> &VerifiedUnder {
+        &self.verified_under
     }
 
     /// The SHA-256 of its octets.

@@ -7,7 +7,7 @@ use crl::ReasonCode;
 use super::super::budget::{BudgetExhausted, Resource};
 use super::super::certificate::{Certificate, oid};
 use super::super::name::CanonicalName;
-use super::super::path::{Fault, Inputs, Judge, is_acceptable, validate};
+use super::super::path::{Fault, Inputs, Judge, Signed, is_acceptable, validate};
 use super::super::signature::{SignatureAlgorithm, VerificationKey};
 use super::crl_status::{Subject, check_existence, check_window, status_of};
 use super::ocsp_response::{ResponderId, Single};
@@ -138,7 +138,6 @@ fn check_signer<'a>(
         Ok(algorithm) => algorithm,
         Err(error) => return Ok(Err(WhyNotUsed::Algorithm(error))),
     };
-    let name = std::ptr::from_ref(response).addr();
     let issuer_name = subject.certificate.issuer_name();
     let is_named = |subject: &CanonicalName, bits: &[u8]| response.responder_id.is(subject, bits);
     let mut why = WhyNotUsed::NoSigner;
@@ -146,8 +145,14 @@ fn check_signer<'a>(
         if !judge.settings.algorithms.permits(algorithm, key.algorithm()) {
             return Ok(Err(WhyNotUsed::AlgorithmNotPermitted));
         }
-        let (tbs, signature) = (response.tbs_der(), response.signature());
-        let verified = judge.memory.verify_octets(name, key, algorithm, tbs, signature, &mut judge.budget)?;
+        let signed = Signed {
+            owner: std::ptr::from_ref(response).addr(),
+            message: response.tbs_der(),
+            algorithm,
+            signature: response.signature(),
+            verified_under: response.verified_under(),
+        };
+        let verified = judge.memory.verify_signed(&signed, key, &mut judge.budget)?;
         Ok(verified.map_err(WhyNotUsed::Signature))
     };
     let signed_by = |certificate: Option<&Arc<Certificate>>, key: &VerificationKey| SourceSigner {

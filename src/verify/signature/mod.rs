@@ -11,7 +11,9 @@ mod hash;
 mod key;
 mod legacy;
 mod policy;
+mod verified;
 
 pub use algorithm::{AlgorithmError, Digest, MlDsaLevel, SignatureAlgorithm};
 pub use key::{Curve, KeyAlgorithm, KeyError, SignatureError, VerificationKey};
 pub use policy::{AlgorithmPolicy, AnyAlgorithm, CurrentAlgorithms};
+pub(crate) use verified::VerifiedUnder;
