@@ -100,6 +100,15 @@ pub enum GivenContent {
 }
 
 impl GivenContent {
+    /// A digest as people write it: `sha256:` and hexadecimal digits.
+    #[must_use]
+    pub fn from_digest_text(text: &str) -> Option<Self> {
+        let (name, value) = text.split_once(':')?;
+        let digest = Digest::from_name(name)?;
+        let value = hex::decode(value).ok().filter(|value| value.len() == digest.output_octets())?;
+        Some(Self::Digest { digest, value })
+    }
+
     /// As a verification takes it.
     #[must_use]
     pub fn as_content(&self) -> Content<'_> {
@@ -218,8 +227,11 @@ impl EvidenceFile {
     /// Adds a document and what it was judged with.
     pub fn add(&mut self, file: Option<&str>, document: &Document, content: &GivenContent, evidence: &Evidence) {
         let mut used = Vec::new();
+        // What the document carries is read from it again; what was sent along by its side is not in it.
+        let mut carried = Evidence::new();
+        let is_read = document.add_to(&mut carried).is_ok();
         let mut add = |kind: PieceKind, origin: Origin, sha256: &[u8; 32], der: &[u8]| {
-            if origin == Origin::Embedded {
+            if is_read && carried.has(sha256) {
                 return;
             }
             let sha256 = hex::encode(sha256);
