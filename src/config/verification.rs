@@ -96,6 +96,17 @@ impl VerificationSection {
         Ok(())
     }
 
+    /// Whether everything but what names policies, anchors, evidence and hosts is the same: a running server can read these again.
+    #[must_use]
+    pub fn differs_in_files_only(&self, other: &Self) -> bool {
+        let rest = |section: &Self| {
+            let Self { enabled, anonymous, max_document_octets, max_content_octets, max_pending_octets, .. } = section;
+            let octets = [*max_document_octets, *max_content_octets, *max_pending_octets];
+            (*enabled, *anonymous, octets, section.threads, section.queue)
+        };
+        rest(self) == rest(other)
+    }
+
     /// Octets that one request may need: of a JSON body its base64, a third more than what is in it, and that itself.
     #[must_use]
     pub fn max_request_octets(&self) -> usize {
