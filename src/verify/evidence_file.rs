@@ -197,6 +197,15 @@ struct WrittenPiece {
     der: String,
 }
 
+/// An answer of the API, whose report is judged anew.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApiAnswer {
+    #[serde(rename = "report")]
+    _report: serde::de::IgnoredAny,
+    evidence: EvidenceFile,
+}
+
 /// A document of the file with its evidence: ready to be judged.
 pub struct Recorded {
     /// The file's name, where it was one.
@@ -264,11 +273,11 @@ impl EvidenceFile {
         });
     }
 
-    /// Whether octets begin as such a file does: JSON that names its form first.
+    /// Whether octets begin as such a file does: JSON that names its form first, or an answer of the API that has it beside
+    /// its report.
     #[must_use]
     pub fn is_one(octets: &[u8]) -> bool {
-        let text = octets.trim_ascii_start();
-        text.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\"noonmark_evidence\""))
+        begins_with_key(octets, b"\"noonmark_evidence\"") || begins_with_key(octets, b"\"report\"")
     }
 
     /// The file's octets.
@@ -287,7 +296,11 @@ impl EvidenceFile {
         if octets.len() > MAX_EVIDENCE_FILE_OCTETS {
             return Err(EvidenceFileError::TooLarge { octets: octets.len() });
         }
-        let file: Self = serde_json::from_slice(octets)?;
+        let file: Self = if begins_with_key(octets, b"\"report\"") {
+            serde_json::from_slice::<ApiAnswer>(octets)?.evidence
+        } else {
+            serde_json::from_slice(octets)?
+        };
         match file.noonmark_evidence {
             FORM => Ok(file),
             form => Err(EvidenceFileError::Form { form }),
@@ -359,6 +372,10 @@ impl EvidenceFile {
         }
         Ok(Recorded { file: written.file.clone(), document, content, evidence })
     }
+}
+
+fn begins_with_key(octets: &[u8], key: &[u8]) -> bool {
+    octets.trim_ascii_start().strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii_start().starts_with(key))
 }
 
 fn base64(text: &str, what: &'static str) -> Result<Vec<u8>, EvidenceFileError> {

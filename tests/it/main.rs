@@ -36,13 +36,14 @@ mod status_faults;
 mod store;
 mod support;
 mod tls;
+mod verify_api;
 mod wycheproof;
 
 /// A room's name and its trials.
 type Room = (&'static str, fn() -> Vec<Trial>);
 
 /// Each room with its trials, whose names begin with the room's.
-const ROOMS: [Room; 31] = [
+const ROOMS: [Room; 32] = [
     ("layers", layers::trials),
     ("keys", keys::trials),
     ("store", store::trials),
@@ -51,6 +52,7 @@ const ROOMS: [Room; 31] = [
     ("protocol", protocol::trials),
     ("ocsp_codec", ocsp_codec::trials),
     ("api", api::trials),
+    ("verify_api", verify_api::trials),
     ("issuers", issuers::trials),
     ("orders", orders::trials),
     ("ca_agent", ca_agent::trials),

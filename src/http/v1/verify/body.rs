@@ -14,10 +14,9 @@ use futures_util::{Stream, StreamExt as _};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::request::{Given, Parameters};
+use super::request::{Given, MAX_VALUE_OCTETS, Parameters, shown};
 use crate::config::VerificationSection;
 use crate::http::problem::Problem;
-use crate::http::v1::access::parse;
 use crate::http::verification::Pending;
 
 /// Media types of documents. What is in the body is recognised by its octets, so that these only say that it is one. The last
@@ -44,8 +43,6 @@ const EXPECTED: &str = "application/octet-stream, application/pkcs7-mime, applic
                         application/json";
 /// Octets of a form besides its document and content: five parts' heads, and three short values.
 const MAX_FORM_OVERHEAD: usize = 64 * 1024;
-/// Octets of a digest, a policy's name or a time in a form.
-const MAX_VALUE_OCTETS: usize = 1024;
 /// Octets for which a body has a further second to arrive: 8 Mbit/s.
 const OCTETS_A_SECOND: usize = 1024 * 1024;
 
@@ -149,7 +146,8 @@ async fn whole(mut payload: web::Payload, limit_bytes: usize, pending: &Pending)
 fn json(body: &[u8], settings: &VerificationSection, pending: &Pending) -> Result<Body, Problem> {
     // For what is made of it.
     pending.grow(body.len())?;
-    let request: VerificationRequest = parse(body)?;
+    let request: VerificationRequest = serde_json::from_slice(body)
+        .map_err(|error| bad(format!("The body does not read: {}.", shown(&error.to_string()))))?;
     let decode = |name: &'static str, text: &str| {
         STANDARD.decode(text).map_err(|_| Problem::BadRequest { detail: format!("The field {name} is not base64.") })
     };
@@ -203,7 +201,8 @@ async fn form(
             "time" => ("time", MAX_VALUE_OCTETS, parameters.time.is_some()),
             _ => {
                 return Err(bad(format!(
-                    "The form has a part {name:.40?}; its parts are document, content, content_digest, policy and time."
+                    "The form has a part {:?}; its parts are document, content, content_digest, policy and time.",
+                    shown(&name)
                 )));
             }
         };

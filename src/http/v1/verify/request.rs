@@ -11,6 +11,11 @@ use crate::gather::QuestionTime;
 use crate::http::problem::Problem;
 use crate::verify::{Evidence, EvidenceError, GivenContent, Origin};
 
+/// Octets of a digest, a policy's name or a time.
+pub(super) const MAX_VALUE_OCTETS: usize = 1024;
+/// Characters of what does not read that a refusal repeats.
+const MAX_SHOWN: usize = 200;
+
 /// What may be said of a document in the URL, whatever the body's form.
 #[derive(Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -55,14 +60,14 @@ impl Question {
         let judged_s = match time {
             None => now_s,
             Some(text) => from_date_or_time(&text).ok_or_else(|| {
-                bad(format!("The time {text:.40?} does not read; write 2026-11-23 or 2026-11-23T12:00:00Z."))
+                bad(format!("The time {:?} does not read; write 2026-11-23 or 2026-11-23T12:00:00Z.", shown(&text)))
             })?,
         };
         let content = match (content, digest) {
             (None, None) => GivenContent::Attached,
             (Some(octets), None) => GivenContent::Octets(Arc::from(octets)),
             (None, Some(text)) => GivenContent::from_digest_text(&text)
-                .ok_or_else(|| bad(format!("{text:.80?} is no digest; write it as sha256:HEX.")))?,
+                .ok_or_else(|| bad(format!("{:?} is no digest; write it as sha256:HEX.", shown(&text))))?,
             (Some(_), Some(_)) => return Err(bad("Give the content or its digest, not both.".to_owned())),
         };
         Ok(Self {
@@ -92,11 +97,25 @@ impl Given {
     }
 }
 
+/// A value that stands in one place, and is as long as such values are.
 fn once(name: &'static str, body: Option<String>, url: Option<String>) -> Result<Option<String>, Problem> {
-    match (body, url) {
-        (Some(_), Some(_)) => Err(bad(format!("The {name} stands in the URL and in the body; give it once."))),
-        (body, url) => Ok(body.or(url)),
+    let value = match (body, url) {
+        (Some(_), Some(_)) => {
+            return Err(bad(format!("The {name} stands in the URL and in the body; give it once.")));
+        }
+        (body, url) => body.or(url),
+    };
+    match value {
+        Some(value) if value.len() > MAX_VALUE_OCTETS => {
+            Err(bad(format!("The {name} has more than {MAX_VALUE_OCTETS} octets.")))
+        }
+        value => Ok(value),
     }
+}
+
+/// The beginning of what does not read: an answer repeats no megabytes.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(MAX_SHOWN).collect()
 }
 
 fn bad(detail: String) -> Problem {
