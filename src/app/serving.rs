@@ -153,12 +153,13 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
             .answering
             .follow(&server)
             .map_err(|source| ServeError::System { doing: "starting to follow certificates' changes", source })?;
+        // The store blocks, so not from within the runtime.
+        let installation = server.installation();
+        let verification = server.start_verifying(&installation)?;
         system.block_on(async {
-            let installation = server.installation();
             let configuration = &installation.configuration;
             let tls = configuration.http.tls.as_ref();
             let tls = tls.map(|section| TlsIdentity::read(section, |path| configuration.path(path)));
-            let verification = server.start_verifying(&installation)?;
             let services = http::server::share(Services {
                 settings: configuration.http.clone(),
                 tls: tls.transpose().map_err(StartError::from)?,

@@ -240,7 +240,7 @@ impl EvidenceFile {
         let mut carried = Evidence::new();
         let is_read = document.add_to(&mut carried).is_ok();
         let mut add = |kind: PieceKind, origin: Origin, sha256: &[u8; 32], der: &[u8]| {
-            if is_read && carried.has(sha256) {
+            if origin == Origin::Embedded && is_read && carried.has(sha256) {
                 return;
             }
             let sha256 = hex::encode(sha256);
