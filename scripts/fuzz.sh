@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/../fuzz"
 seconds=${1:-60}
-for target in timestamp_request timestamp_response certificate key_uri ocsp_request signing_request certificate_import crl_reader strange_certificate judge cms; do
+for target in timestamp_request timestamp_response certificate key_uri ocsp_request signing_request certificate_import crl_reader strange_certificate judge cms document evidence_file; do
     mkdir -p "corpus/$target"
     RUSTC_BOOTSTRAP=1 cargo fuzz run "$target" "corpus/$target" "seeds/$target" -- -max_total_time="$seconds" -max_len=16384
 done

@@ -11,7 +11,7 @@ use super::readiness::{check, left_days};
 use super::serving::{ServeError, Server};
 use super::units::{Candidate, UnitFault, WARN_DAYS, rfc3339};
 use crate::ca::{AnswersFrom, Certificate, CertificateKind, IssuerSettings, profile};
-use crate::crls::external::{CrlReport, Mirror, MirroredIssuer};
+use crate::crls::external::{CrlReport, IssuerCrl, Mirror, MirroredIssuer};
 use crate::crypto::sha256;
 use crate::http::{CheckState, ReadyCheck};
 use crate::keys::Pool;
@@ -37,6 +37,10 @@ pub(super) struct IssuerPlan {
 impl IssuerPlan {
     pub(super) fn row(&self) -> &IssuerRow {
         &self.row
+    }
+
+    pub(super) fn certificate(&self) -> &Certificate {
+        &self.certificate
     }
 
     pub(super) fn settings(&self) -> &IssuerSettings {
@@ -88,6 +92,11 @@ impl Answering {
 
     pub(super) fn plans(&self) -> Vec<IssuerPlan> {
         self.plans.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Others' CRLs that are fetched.
+    pub(super) fn external_crls(&self) -> Vec<Arc<IssuerCrl>> {
+        self.mirror.crls()
     }
 
     /// Answers by this plan from now on.

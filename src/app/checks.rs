@@ -9,6 +9,7 @@ use super::crl_publishing::crl_check;
 use super::readiness::{check, clock_check, profile_check, tier_is_software};
 use super::serving::external_crl_cache;
 use super::toml_template::SOFTWARE_TIER_WARNING;
+use super::verifying;
 use crate::ca::IssuerSettings;
 use crate::clock::MachineClock;
 use crate::config::Configuration;
@@ -70,6 +71,9 @@ pub fn run(configuration: Configuration) -> Vec<ReadyCheck> {
         checks.extend(crl_checks(installation, now_s));
         checks.extend(external_crl_checks(installation, now_s));
     }
+    if let Some(installation) = opened.as_ref().ok().filter(|_| configuration.verification.enabled) {
+        checks.push(verification_check(installation));
+    }
     if configuration.tsa.is_empty() {
         checks.push(check("profiles", CheckState::Failed, "noonmark.toml has no [tsa.NAME] section"));
     }
@@ -106,6 +110,25 @@ fn waiting_since_s(installation: &Installation, issuer: &IssuerRow, rows: &[CrlR
     // A store that does not answer is told by its own check.
     let change = installation.store.first_listed_change(issuer.id, complete.change_number).ok()?;
     change.map(|change| change.changed_at_us / 1_000_000)
+}
+
+/// The policies, anchors and files of `[verification]`.
+fn verification_check(installation: &Installation) -> ReadyCheck {
+    let name = "verification";
+    match verifying::prepare(&installation.configuration, &installation.store) {
+        Err(error) => check(name, CheckState::Failed, format!("[verification] {error}")),
+        Ok(prepared) if !prepared.has_anchors => {
+            let reason = "[verification] names no anchors, and trust_own is false: no signature can pass";
+            check(name, CheckState::Warning, reason)
+        }
+        Ok(prepared) => match prepared.skipped.first() {
+            None => check(name, CheckState::Ok, ""),
+            Some(skipped) => {
+                let reason = format!("[verification] held: {} is left out: {}", skipped.path.display(), skipped.reason);
+                check(name, CheckState::Warning, reason)
+            }
+        },
+    }
 }
 
 fn store_check(installation: &Installation) -> ReadyCheck {

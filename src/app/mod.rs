@@ -23,6 +23,7 @@ pub mod setup;
 mod toml_template;
 mod units;
 pub mod verification;
+mod verifying;
 
 pub use agent::{AgentError, run as run_agent};
 pub use desk::Desk;

@@ -18,13 +18,16 @@ use super::loading::Successors;
 use super::observability;
 use super::readiness::{SharedReadiness, Watched, tier_is_software};
 use super::units::UnitFault;
+use super::verification::VerificationSetupError;
+use super::verifying::{self, HeldKeeper, OwnParts};
 use crate::ca::registry::Registry;
 use crate::clock::{Clock, ClockEvent, ClockStartError, MachineClock};
 use crate::config::{Configuration, ConfigurationError, HttpSection};
 use crate::crls::external::{FetchLimits, Mirror, MirrorDeps};
 use crate::crls::{Shelf, ShelfKeeper};
+use crate::gather::VerificationService;
 use crate::http::server::StartError;
-use crate::http::{self, ApiKeys, Callers, Limits, Services, TlsIdentity};
+use crate::http::{self, ApiKeys, Callers, Limits, Services, TlsIdentity, Verification};
 use crate::keys::KeyError;
 use crate::ledger::{Event, Ledger, LedgerError};
 use crate::ocsp::{self, Responder};
@@ -69,6 +72,9 @@ pub enum ServeError {
     /// No profile in the configuration.
     #[error("noonmark.toml has no [tsa.NAME] section; there is nothing to serve")]
     NoProfile,
+    /// Policies, anchors or held files.
+    #[error("[verification] {0}")]
+    Verification(#[from] VerificationSetupError),
     /// The log or metrics.
     #[error("{0}")]
     Observability(String),
@@ -104,6 +110,8 @@ pub(super) struct Server {
     shelf_keeper: ShelfKeeper,
     /// The keys to the API, as HTTP knows them.
     api_keys: Arc<RwLock<Arc<ApiKeys>>>,
+    /// What judgements rest on, where this server verifies.
+    held_keeper: RwLock<Option<HeldKeeper>>,
 }
 
 /// The signals that are heard from the beginning: one that comes during the start waits until it can be followed.
@@ -145,8 +153,10 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
             .answering
             .follow(&server)
             .map_err(|source| ServeError::System { doing: "starting to follow certificates' changes", source })?;
+        // The store blocks, so not from within the runtime.
+        let installation = server.installation();
+        let verification = server.start_verifying(&installation)?;
         system.block_on(async {
-            let installation = server.installation();
             let configuration = &installation.configuration;
             let tls = configuration.http.tls.as_ref();
             let tls = tls.map(|section| TlsIdentity::read(section, |path| configuration.path(path)));
@@ -160,6 +170,7 @@ pub fn serve(configuration: Configuration) -> Result<(), ServeError> {
                 callers: RwLock::new(Arc::new(callers(configuration))),
                 api_keys: Arc::clone(&server.api_keys),
                 registry: Arc::new(installation.registry(Arc::clone(&server.ledger))),
+                verification,
                 limits: Limits::new(&configuration.http),
                 readiness: Box::new(SharedReadiness(Arc::clone(&server.watched))),
                 render_metrics: Box::new(move || metrics.render()),
@@ -267,6 +278,7 @@ impl Server {
                 shelf,
                 shelf_keeper,
                 api_keys: Arc::default(),
+                held_keeper: RwLock::default(),
             },
             recorder,
         ))
@@ -286,6 +298,28 @@ impl Server {
             }
         }
         Ok(())
+    }
+
+    /// Starts to verify, where that is configured.
+    fn start_verifying(&self, installation: &Installation) -> Result<Option<Verification>, ServeError> {
+        let section = &installation.configuration.verification;
+        if !section.enabled {
+            return Ok(None);
+        }
+        let prepared = verifying::prepare(&installation.configuration, &installation.store)?;
+        prepared.warn();
+        let system = |doing| move |source| ServeError::System { doing, source };
+        let service = VerificationService::start(prepared.verifier, section.threads(), section.queue)
+            .map_err(system("starting to verify"))?;
+        let parts = OwnParts {
+            authority: Arc::clone(&self.authority),
+            answering: Arc::clone(&self.answering),
+            shelf: Arc::clone(&self.shelf),
+        };
+        let keeper = HeldKeeper::start(Arc::clone(&service), parts, prepared.held)
+            .map_err(system("starting to follow what judgements rest on"))?;
+        *self.held_keeper.write().unwrap_or_else(PoisonError::into_inner) = Some(keeper);
+        Ok(Some(Verification::new(section.clone(), service)))
     }
 
     /// Reads the keys to the API: new ones open, revoked ones no longer do.
@@ -328,7 +362,16 @@ impl Server {
         warn_of_what_needs_a_restart(&before.configuration, &configuration);
         let after = Arc::new(Installation { configuration, store: Arc::clone(&before.store) });
         let renewed = services.tls.as_ref().map(|tls| tls.read_again()).transpose().map_err(StartError::from)?;
+        let keeper = self.held_keeper.read().unwrap_or_else(PoisonError::into_inner);
+        let verifying = keeper
+            .as_ref()
+            .map(|keeper| verifying::prepare(&after.configuration, &after.store).map(|prepared| (keeper, prepared)));
+        let verifying = verifying.transpose()?;
         self.load(&after, Successors::TakeOver)?;
+        if let Some((keeper, prepared)) = verifying {
+            prepared.warn();
+            keeper.exchange(prepared);
+        }
         if let Some((tls, renewed)) = services.tls.as_ref().zip(renewed) {
             tls.exchange(renewed);
         }
@@ -378,6 +421,9 @@ impl Server {
 
     /// In the reverse order of the start; what is under way is finished.
     fn stop(&self, recorder: Recorder, result: &Result<(), ServeError>) {
+        if let Some(keeper) = self.held_keeper.write().unwrap_or_else(PoisonError::into_inner).take() {
+            keeper.stop();
+        }
         // Before the lock: its thread may be about to reload.
         self.answering.stop();
         self.shelf_keeper.stop();
@@ -406,6 +452,7 @@ fn warn_of_what_needs_a_restart(before: &Configuration, after: &Configuration) {
         ("[store]", before.store != after.store),
         ("[clock]", before.clock != after.clock),
         ("[ocsp]", before.ocsp != after.ocsp),
+        ("[verification]", !before.verification.differs_in_files_only(&after.verification)),
         ("[log]", before.log != after.log),
         ("[token]", before.token != after.token),
         ("[module_environment]", before.module_environment != after.module_environment),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::gather::NamedPolicy;
+use crate::store::StoreError;
 use crate::verify::blocks::Anchors;
 use crate::verify::policy::{
     AnchorFileError, AnchorUse, MAX_ANCHOR_FILE_OCTETS, MAX_POLICY_OCTETS, Policy, PolicyError, read_anchors,
@@ -88,6 +89,31 @@ pub enum VerificationSetupError {
         path: PathBuf,
         /// What is wrong.
         error: HeldFileError,
+    },
+    /// A policy's file is called as one that Noonmark comes with.
+    #[error("{}: a policy of this name is built in; call it otherwise", path.display())]
+    BuiltIn {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The first choice is none of the policies.
+    #[error("policy = {name:?} is neither built in nor a file {name}.toml in {}", directory.display())]
+    FirstChoice {
+        /// As configured.
+        name: String,
+        /// Where policies are.
+        directory: PathBuf,
+    },
+    /// The installation's own roots.
+    #[error("the installation's own roots: {0}")]
+    Store(#[from] StoreError),
+    /// One of these that can't be read.
+    #[error("the installation's own root {issuer}: {reason}")]
+    OwnRoot {
+        /// The issuer.
+        issuer: String,
+        /// What is wrong.
+        reason: String,
     },
     /// A password's file does not hold text.
     #[error("{}: the password is not UTF-8 text", path.display())]

@@ -41,7 +41,7 @@ pub use leap::{Leap, LeapKind};
 pub use machine::{ClockStartError, MachineClock};
 pub use manual::ManualClock;
 pub use settings::{ClockSettings, ClockSettingsError, Source};
-pub use text::{from_rfc3339, http_date, rfc3339};
+pub use text::{from_date_or_time, from_rfc3339, http_date, rfc3339};
 
 /// A time that can be trusted, with the bound on its error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

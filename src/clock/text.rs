@@ -21,6 +21,13 @@ pub fn from_rfc3339(text: &str) -> Option<i64> {
     (time.subsec_nanosecond() == 0).then(|| time.as_second())
 }
 
+/// A time as it is written, or a day, which stands for its first second in UTC; fractions of a second are cut off.
+#[must_use]
+pub fn from_date_or_time(text: &str) -> Option<i64> {
+    let time = text.parse::<jiff::Timestamp>().or_else(|_| format!("{text}T00:00:00Z").parse());
+    time.ok().map(jiff::Timestamp::as_second)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +41,11 @@ mod tests {
         assert_eq!(from_rfc3339("2023-11-14T23:13:20+01:00"), Some(1_700_000_000));
         for text in ["", "2023-11-14", "2023-11-14T22:13:20.5Z", "yesterday"] {
             assert_eq!(from_rfc3339(text), None, "{text}");
+        }
+        assert_eq!(from_date_or_time("2023-11-14T22:13:20.5Z"), Some(1_700_000_000));
+        assert_eq!(from_date_or_time("2023-11-14"), Some(1_699_920_000));
+        for text in ["", "2023-11", "2023-11-14T", "yesterday"] {
+            assert_eq!(from_date_or_time(text), None, "{text}");
         }
     }
 }

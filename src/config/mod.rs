@@ -12,6 +12,7 @@ mod ocsp;
 mod store;
 mod token;
 mod tsa;
+mod verification;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ pub use ocsp::OcspSection;
 pub use store::StoreSection;
 pub use token::{TierName, TokenSection};
 pub use tsa::{RsaPadding, TsaSection};
+pub use verification::VerificationSection;
 
 /// The configuration file's name within an installation's directory.
 pub const FILE_NAME: &str = "noonmark.toml";
@@ -88,6 +90,9 @@ pub struct Configuration {
     /// Where trust in the time comes from.
     #[serde(default)]
     pub clock: ClockSection,
+    /// The verification of what others signed.
+    #[serde(default)]
+    pub verification: VerificationSection,
     /// What is logged and how.
     #[serde(default)]
     pub log: LogSection,
@@ -147,6 +152,9 @@ impl Configuration {
             .with_list_parse_key("http.listen")
             .with_list_parse_key("clock.servers")
             .with_list_parse_key("http.trusted_proxies")
+            .with_list_parse_key("verification.anchors")
+            .with_list_parse_key("verification.held")
+            .with_list_parse_key("verification.fetch_hosts")
             .source(Some(variables));
         let mut configuration: Self = config::Config::builder()
             .add_source(config::File::from_str(text, config::FileFormat::Toml))
@@ -190,6 +198,7 @@ impl Configuration {
         self.http.check()?;
         self.clock.check()?;
         self.ocsp.check()?;
+        self.verification.check()?;
         for (name, section) in &self.token {
             section.check(name)?;
         }
@@ -238,6 +247,7 @@ mod tests {
         assert_eq!(configuration.http, HttpSection::default());
         assert_eq!(configuration.log, LogSection::default());
         assert_eq!(configuration.ocsp, OcspSection::default());
+        assert_eq!(configuration.verification, VerificationSection::default());
     }
 
     #[test]
@@ -260,6 +270,11 @@ mod tests {
         let accuracy = "[clock]\nmax_error_us = 900000\n[tsa.x]\npolicies = [\"1.2.3\"]\naccuracy_us = 500000\n";
         let error = load(accuracy, &[]).unwrap_err();
         assert!(error.contains("500000") && error.contains("900000"), "{error}");
+        let octets = "[verification]\nmax_pending_octets = 100000000\n";
+        let error = load(octets, &[]).unwrap_err();
+        assert!(error.contains("100000000") && error.contains("251658240"), "{error}");
+        let host = "[verification]\nfetch_hosts = [\"crl.*.org\"]\n";
+        assert!(load(host, &[]).unwrap_err().contains("crl.*.org"));
         // A caller without a section may have an API key, which the store knows; `check` says so if nobody has the name.
         let caller = "[tsa.x]\npolicies = [\"1.2.3\"]\ncallers = [\"acme\"]\n";
         assert!(load(caller, &[]).is_ok());

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use serde::Deserialize;
 use url::Host;
 
 /// Ports without a rule that names one: HTTP's and HTTPS'.
@@ -39,7 +40,8 @@ pub enum HostRuleError {
 ///
 /// Written `crl.example.org`, `*.example.org` (any name below it, not itself), `10.0.0.5`, `[::1]`, and with a port
 /// `crl.example.org:8080`. An address is for URLs that have it, not for names that resolve to it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct HostRule {
     host: Pattern,
     port: Option<u16>,
@@ -115,6 +117,14 @@ impl FromStr for HostRule {
             Host::Ipv6(address) => Pattern::Address(address.into()),
         };
         Ok(Self { host, port })
+    }
+}
+
+impl TryFrom<String> for HostRule {
+    type Error = HostRuleError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 

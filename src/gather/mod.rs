@@ -9,7 +9,7 @@
 //! that are looked at are those that are connected to, at each redirection anew. CRLs and OCSP responders are asked for
 //! certificates below a trust anchor only.
 //!
-//! Enter at [`Verifier::verify`], or at [`Gatherer::gather`].
+//! Enter at [`Verifier::verify`], at [`VerificationService`], or at [`Gatherer::gather`].
 //!
 //! | file | what |
 //! |---|---|
@@ -21,6 +21,7 @@
 //! | `gatherer.rs`, `budget.rs` | the order of things, and what it may cost |
 //! | `report.rs` | what comes out besides the evidence |
 //! | `verifier.rs` | gather, then judge: what the API and `noonmark verify` call |
+//! | `service.rs`, `judges.rs` | the same on a server: on threads of its own, with what is held as it changes |
 
 mod address;
 mod budget;
@@ -29,17 +30,21 @@ mod destination;
 mod fetcher;
 mod gatherer;
 mod host_rule;
+mod judges;
 mod ocsp_request;
 mod pem;
 mod report;
 mod resolver;
+mod service;
 mod settings;
 mod verifier;
 
 pub use address::NotPublic;
 pub use gatherer::Gatherer;
 pub use host_rule::{HostRule, HostRuleError};
+pub use judges::QueueFull;
 pub use report::{Exhausted, FetchError, FetchKind, FetchRecord, Gathered};
+pub use service::VerificationService;
 pub use settings::{GatherLimits, GatherSettings};
 pub use verifier::{NamedPolicy, Question, QuestionTime, Verified, Verifier, VerifierError};
 

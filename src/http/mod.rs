@@ -21,6 +21,7 @@ pub mod server;
 mod tls;
 mod tsa;
 mod v1;
+mod verification;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -33,6 +34,7 @@ pub use limits::Limits;
 pub use operators::{CheckState, Readiness, ReadyCheck, ReadyReport};
 pub use role::{Role, UnknownRole};
 pub use tls::{TlsError, TlsIdentity};
+pub use verification::Verification;
 
 use self::problem::Problem;
 use crate::ca::registry::Registry;
@@ -61,6 +63,8 @@ pub struct Services {
     pub api_keys: Arc<RwLock<Arc<ApiKeys>>>,
     /// Issuers and certificates, for the API.
     pub registry: Arc<Registry>,
+    /// The verification of what others signed, where this server does that.
+    pub verification: Option<Verification>,
     /// How much a caller may ask.
     pub limits: Limits,
     /// What `/readyz` answers.

@@ -18,6 +18,8 @@ pub(super) enum Problem {
     UnsupportedMediaType { expected: &'static str },
     /// The body is larger than the limit.
     TooLarge { limit_bytes: usize },
+    /// A part of the body is larger than the limit.
+    PartTooLarge { part: &'static str, limit_bytes: usize },
     /// The body did not arrive in time.
     BodyTimeout { after_s: u64 },
     /// The body ended before its time.
@@ -40,6 +42,10 @@ pub(super) enum Problem {
     Unprocessable { detail: String },
     /// The store, or what else it needs, is away.
     Unavailable,
+    /// As much is under way as may.
+    Busy,
+    /// A defect.
+    Failed,
 }
 
 impl Problem {
@@ -58,6 +64,11 @@ impl Problem {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "Body too large",
                 format!("A request's body may have {limit_bytes} octets at most."),
+            ),
+            Self::PartTooLarge { part, limit_bytes } => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "Body too large",
+                format!("The {part} may have {limit_bytes} octets at most."),
             ),
             Self::BodyTimeout { after_s } => (
                 StatusCode::REQUEST_TIMEOUT,
@@ -88,6 +99,16 @@ impl Problem {
                 "The store does not answer at the moment. Whether a change was made can be asked once it does."
                     .to_owned(),
             ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Busy",
+                "As many requests are under way as may; try again later.".to_owned(),
+            ),
+            Self::Failed => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Defect",
+                "The server could not finish this; its log says more.".to_owned(),
+            ),
             Self::TooManyRequests => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many requests",
@@ -105,11 +126,11 @@ impl Problem {
                 response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
                 response.append_header((header::WWW_AUTHENTICATE, "Basic realm=\"noonmark\""));
             }
-            Self::TooManyRequests | Self::Unavailable => {
+            Self::TooManyRequests | Self::Unavailable | Self::Busy => {
                 response.insert_header((header::RETRY_AFTER, "1"));
             }
             // What is left of the body is not worth reading.
-            Self::TooLarge { .. } | Self::BodyTimeout { .. } | Self::BodyBroken => {
+            Self::TooLarge { .. } | Self::PartTooLarge { .. } | Self::BodyTimeout { .. } | Self::BodyBroken => {
                 response.force_close();
             }
             _ => {}

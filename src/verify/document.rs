@@ -74,7 +74,8 @@ impl Document {
             return Err(DocumentError::Empty);
         }
         let head = octets.get(..PDF_HEADER_WITHIN).unwrap_or(octets);
-        if head.windows(5).any(|window| window == b"%PDF-") {
+        // A message with a PDF in it begins as every message does.
+        if octets.first() != Some(&writer::SEQUENCE) && head.windows(5).any(|window| window == b"%PDF-") {
             return Err(DocumentError::Pdf);
         }
         let der = unarmoured(octets)?;

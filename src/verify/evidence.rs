@@ -146,12 +146,24 @@ impl Evidence {
             return Err(EvidenceError::TooMany { what: "CRLs", limit: MAX_REVOCATION_ITEMS });
         }
         // The same again costs nothing: it is not read.
-        if !self.known.insert(sha256(der)) {
+        if self.known.contains(&sha256(der)) {
             return Ok(());
         }
-        let crl = HeldCrl::from_der(der, origin)?;
-        self.crls_by_issuer.entry(crl.issuer_name().clone()).or_default().push(self.crls.len());
-        self.crls.push(Arc::new(crl));
+        self.add_crl(Arc::new(HeldCrl::from_der(der, origin)?))
+    }
+
+    /// Adds a CRL that was read before.
+    ///
+    /// # Errors
+    /// Too many.
+    pub fn add_crl(&mut self, crl: Arc<HeldCrl>) -> Result<(), EvidenceError> {
+        if self.crls.len() == MAX_REVOCATION_ITEMS {
+            return Err(EvidenceError::TooMany { what: "CRLs", limit: MAX_REVOCATION_ITEMS });
+        }
+        if self.known.insert(*crl.sha256()) {
+            self.crls_by_issuer.entry(crl.issuer_name().clone()).or_default().push(self.crls.len());
+            self.crls.push(crl);
+        }
         Ok(())
     }
 
@@ -187,12 +199,18 @@ impl Evidence {
             self.add_certificate(Arc::clone(&held.certificate), held.origin)?;
         }
         for crl in &other.crls {
-            self.add_crl_der(crl.der(), crl.origin())?;
+            self.add_crl(Arc::clone(crl))?;
         }
         for response in &other.ocsp_responses {
             self.add_ocsp_response_der(response.der(), response.origin())?;
         }
         Ok(())
+    }
+
+    /// Whether the piece with this SHA-256 is among them.
+    #[must_use]
+    pub fn has(&self, sha256: &[u8; 32]) -> bool {
+        self.known.contains(sha256)
     }
 
     /// Every certificate.

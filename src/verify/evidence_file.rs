@@ -106,6 +106,15 @@ pub enum GivenContent {
 }
 
 impl GivenContent {
+    /// A digest as people write it: `sha256:` and hexadecimal digits.
+    #[must_use]
+    pub fn from_digest_text(text: &str) -> Option<Self> {
+        let (name, value) = text.split_once(':')?;
+        let digest = Digest::from_name(name)?;
+        let value = hex::decode(value).ok().filter(|value| value.len() == digest.output_octets())?;
+        Some(Self::Digest { digest, value })
+    }
+
     /// As a verification takes it.
     #[must_use]
     pub fn as_content(&self) -> Content<'_> {
@@ -194,6 +203,15 @@ struct WrittenPiece {
     der: String,
 }
 
+/// An answer of the API, whose report is judged anew.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApiAnswer {
+    #[serde(rename = "report")]
+    _report: serde::de::IgnoredAny,
+    evidence: EvidenceFile,
+}
+
 /// A document of the file with its evidence: ready to be judged.
 pub struct Recorded {
     /// The file's name, where it was one.
@@ -224,8 +242,11 @@ impl EvidenceFile {
     /// Adds a document and what it was judged with.
     pub fn add(&mut self, file: Option<&str>, document: &Document, content: &GivenContent, evidence: &Evidence) {
         let mut used = Vec::new();
+        // What the document carries is read from it again; what was sent along by its side is not in it.
+        let mut carried = Evidence::new();
+        let is_read = document.add_to(&mut carried).is_ok();
         let mut add = |kind: PieceKind, origin: Origin, sha256: &[u8; 32], der: &[u8]| {
-            if origin == Origin::Embedded {
+            if origin == Origin::Embedded && is_read && carried.has(sha256) {
                 return;
             }
             let sha256 = hex::encode(sha256);
@@ -258,11 +279,11 @@ impl EvidenceFile {
         });
     }
 
-    /// Whether octets begin as such a file does: JSON that names its form first.
+    /// Whether octets begin as such a file does: JSON that names its form first, or an answer of the API that has it beside
+    /// its report.
     #[must_use]
     pub fn is_one(octets: &[u8]) -> bool {
-        let text = octets.trim_ascii_start();
-        text.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\"noonmark_evidence\""))
+        begins_with_key(octets, b"\"noonmark_evidence\"") || begins_with_key(octets, b"\"report\"")
     }
 
     /// The file's octets.
@@ -281,7 +302,11 @@ impl EvidenceFile {
         if octets.len() > MAX_EVIDENCE_FILE_OCTETS {
             return Err(EvidenceFileError::TooLarge { octets: octets.len() });
         }
-        let file: Self = serde_json::from_slice(octets)?;
+        let file: Self = if begins_with_key(octets, b"\"report\"") {
+            serde_json::from_slice::<ApiAnswer>(octets)?.evidence
+        } else {
+            serde_json::from_slice(octets)?
+        };
         match file.noonmark_evidence {
             FORM => Ok(file),
             form => Err(EvidenceFileError::Form { form }),
@@ -354,6 +379,10 @@ impl EvidenceFile {
         }
         Ok(Recorded { file: written.file.clone(), document, content, evidence })
     }
+}
+
+fn begins_with_key(octets: &[u8], key: &[u8]) -> bool {
+    octets.trim_ascii_start().strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii_start().starts_with(key))
 }
 
 fn base64(text: &str, what: &'static str) -> Result<Vec<u8>, EvidenceFileError> {

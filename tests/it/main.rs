@@ -37,6 +37,7 @@ mod status_faults;
 mod store;
 mod support;
 mod tls;
+mod verify_api;
 mod verify_cli;
 mod wycheproof;
 
@@ -44,7 +45,7 @@ mod wycheproof;
 type Room = (&'static str, fn() -> Vec<Trial>);
 
 /// Each room with its trials, whose names begin with the room's.
-const ROOMS: [Room; 33] = [
+const ROOMS: [Room; 34] = [
     ("layers", layers::trials),
     ("keys", keys::trials),
     ("store", store::trials),
@@ -53,6 +54,7 @@ const ROOMS: [Room; 33] = [
     ("protocol", protocol::trials),
     ("ocsp_codec", ocsp_codec::trials),
     ("api", api::trials),
+    ("verify_api", verify_api::trials),
     ("issuers", issuers::trials),
     ("orders", orders::trials),
     ("ca_agent", ca_agent::trials),

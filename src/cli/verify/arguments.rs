@@ -8,10 +8,10 @@ use clap::Args;
 
 use crate::app::verification;
 use crate::cli::Failure;
+use crate::clock::from_date_or_time;
 use crate::gather::{HostRule, QuestionTime};
-use crate::verify::MAX_EVIDENCE_FILE_OCTETS;
 use crate::verify::blocks::Anchors;
-use crate::verify::signature::Digest;
+use crate::verify::{GivenContent, MAX_EVIDENCE_FILE_OCTETS};
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -70,14 +70,17 @@ pub struct VerifyArguments {
 pub(super) enum Given<'a> {
     Nothing,
     File(&'a Path),
-    Digest { digest: Digest, value: Vec<u8> },
+    Digest(GivenContent),
 }
 
 impl VerifyArguments {
     pub(super) fn content(&self) -> Result<Given<'_>, Failure> {
         let given = match (&self.content, &self.content_digest) {
             (Some(path), _) => Given::File(path),
-            (None, Some(text)) => content_digest(text)?,
+            (None, Some(text)) => Given::Digest(
+                GivenContent::from_digest_text(text)
+                    .ok_or_else(|| Failure::new(format!("{text:?} is no digest; write it as sha256:HEX")))?,
+            ),
             (None, None) => return Ok(Given::Nothing),
         };
         if self.files.len() > 1 {
@@ -111,20 +114,9 @@ impl VerifyArguments {
     }
 }
 
-fn content_digest(text: &str) -> Result<Given<'static>, Failure> {
-    let wrong = || Failure::new(format!("{text:?} is no digest; write it as sha256:HEX"));
-    let (name, value) = text.split_once(':').ok_or_else(wrong)?;
-    let digest = Digest::from_name(name).ok_or_else(wrong)?;
-    let value = hex::decode(value).map_err(|_| wrong())?;
-    if value.len() == digest.output_octets() { Ok(Given::Digest { digest, value }) } else { Err(wrong()) }
-}
-
 /// A time in words, as seconds since 1970.
 fn time_s(text: &str) -> Result<i64, Failure> {
-    // A day stands for its first second.
-    let day = |_| format!("{text}T00:00:00Z").parse::<jiff::Timestamp>();
-    let time = text.parse::<jiff::Timestamp>().or_else(day);
-    time.map(jiff::Timestamp::as_second).map_err(|_| {
+    from_date_or_time(text).ok_or_else(|| {
         Failure::new(format!("{text:?} is no time; write 2026-11-23 (midnight UTC) or 2026-11-23T12:00:00Z"))
     })
 }

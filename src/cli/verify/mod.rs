@@ -57,7 +57,7 @@ fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
             let octets = verification::read(path, MAX_CONTENT_OCTETS)?;
             GivenContent::Octets(Arc::from(octets))
         }
-        arguments::Given::Digest { digest, value } => GivenContent::Digest { digest, value },
+        arguments::Given::Digest(digest) => digest,
     };
     let setup = Setup { arguments, held, policy, anchors, content };
     let jobs = setup.jobs();

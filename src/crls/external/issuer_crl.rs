@@ -1,5 +1,6 @@
 //! One issuer's CRLs: loaded, fetched, held, and what they say.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -102,6 +103,21 @@ impl IssuerCrl {
     #[must_use]
     pub fn issuer_id(&self) -> i64 {
         self.issuer_id
+    }
+
+    /// The issuer's name in URLs.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The file of the CRL of a kind, if one is kept. Whoever reads it believes it by its signature alone, as [`Self::load`]
+    /// does: the directory is not guarded.
+    ///
+    /// # Errors
+    /// It can't be opened.
+    pub fn file(&self, kind: Kind) -> std::io::Result<Option<File>> {
+        self.shelf.open(kind)
     }
 
     /// The issuer's certificate.

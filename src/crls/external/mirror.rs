@@ -131,11 +131,16 @@ impl Mirror {
         self.crl(issuer_id).map(|crl| -> Arc<dyn StatusSource> { crl })
     }
 
+    /// What is held of each issuer whose CRLs are fetched.
+    #[must_use]
+    pub fn crls(&self) -> Vec<Arc<IssuerCrl>> {
+        self.shared.state().turns.iter().map(|turn| Arc::clone(&turn.crl)).collect()
+    }
+
     /// How each issuer's CRLs stand.
     #[must_use]
     pub fn reports(&self) -> Vec<CrlReport> {
-        let crls: Vec<_> = self.shared.state().turns.iter().map(|turn| Arc::clone(&turn.crl)).collect();
-        crls.iter().map(|crl| crl.report()).collect()
+        self.crls().iter().map(|crl| crl.report()).collect()
     }
 
     /// Ends the thread; a fetch that is under way is left alone after a moment.

@@ -7,15 +7,15 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{certificates, issuers, keys, orders};
+use super::{certificates, issuers, keys, orders, verify};
 
 /// The API's description.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Noonmark",
-        description = "Issuers, certificates and their status. Every request shows an API key (`noonmark api-key create`) as \
-                       a bearer token. Errors are problem+json (RFC 9457). Writes take an Idempotency-Key."
+        description = "Issuers, certificates and their status; the verification of what others signed. Every request but \
+                       those to verify shows an API key (`noonmark api-key create`) as a bearer token. Errors are problem+json (RFC 9457). Writes take an Idempotency-Key."
     ),
     paths(
         keys::me,
@@ -33,7 +33,11 @@ use super::{certificates, issuers, keys, orders};
         certificates::revoke,
         certificates::hold,
         certificates::release,
+        verify::any,
+        verify::certificate,
+        verify::timestamp,
     ),
+    components(schemas(verify::ReportWithEvidence)),
     modifiers(&ApiKeyScheme)
 )]
 struct Document;

@@ -1,8 +1,8 @@
-//! `/v1`: the API for officers, operators and auditors. JSON in, JSON or problem+json out.
+//! `/v1`: the API for officers, operators and auditors, and for whoever verifies. JSON in, JSON or problem+json out.
 //!
 //! Owns: who may do what ([`access`]), requests that may come twice ([`idempotency`]), the words for what the registry
-//! refuses ([`refusal`]), the endpoints: [`certificates`], [`orders`], [`issuers`], [`keys`], and their description
-//! ([`document`]). Does not own: what is done (see `ca`). Enter by [`routes`].
+//! refuses ([`refusal`]), the endpoints: [`certificates`], [`orders`], [`issuers`], [`keys`], [`verify`], and their
+//! description ([`document`]). Does not own: what is done (see `ca`, `gather`). Enter by [`routes`].
 
 mod access;
 mod certificates;
@@ -13,6 +13,7 @@ mod keys;
 mod orders;
 mod page;
 mod refusal;
+mod verify;
 
 use actix_web::web;
 
@@ -24,6 +25,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
                 .configure(issuers::routes)
                 .configure(orders::routes)
                 .configure(certificates::routes)
+                .configure(verify::routes)
                 .default_service(web::to(super::server::not_found)),
         )
         .configure(document::routes);

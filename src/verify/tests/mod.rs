@@ -8,6 +8,7 @@ mod certificates;
 mod cms;
 mod counter_signatures;
 mod crls;
+mod documents;
 mod message;
 mod ocsp;
 mod paths;

@@ -12,13 +12,19 @@ use crate::verify::{
 };
 use std::sync::Arc;
 
-const DATA: &[u8] = b"what is stamped";
+pub(super) const DATA: &[u8] = b"what is stamped";
 /// id-kp-emailProtection.
 const EMAIL: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 4];
 
 pub(super) fn purposes(critical: bool, list: &[&[u8]]) -> Vec<u8> {
     let list: Vec<u8> = list.iter().flat_map(|oid| tlv(writer::OBJECT_IDENTIFIER, &[oid])).collect();
     extension(extension_oid::EXTENDED_KEY_USAGE, critical, &tlv(writer::SEQUENCE, &[&list]))
+}
+
+/// The certificate of a unit's issuer, and a token of `NOW_S` over `DATA`.
+pub(super) fn stamped() -> (Arc<TrustAnchor>, Vec<u8>) {
+    let case = Case::good();
+    (case.trusted, case.token)
 }
 
 /// A TSTInfo of `NOW_S` with these octets at its end.
