@@ -21,12 +21,6 @@ pub enum TimestampError {
     /// The TSTInfo is not in the token.
     #[error("the token does not contain its TSTInfo")]
     NoTstInfo,
-    /// RFC 3161 §2.4.2: the TSTInfo is carried as an OCTET STRING. The tag is not signed, so that any other would do.
-    #[error("the token's content has the tag {tag:#04x}, where an OCTET STRING carries the TSTInfo")]
-    ContentNotOctetString {
-        /// The tag that stands there.
-        tag: u8,
-    },
     /// The TSTInfo is not one.
     #[error("the TSTInfo is malformed: {0}")]
     TstInfo(DerError),
@@ -110,9 +104,6 @@ impl<'a> TimestampToken<'a> {
             return Err(TimestampError::NotTstInfo { oid: dotted(kind) });
         }
         let content = signed_data.content.ok_or(TimestampError::NoTstInfo)?;
-        if let Some(tag) = signed_data.content_tag {
-            return Err(TimestampError::ContentNotOctetString { tag });
-        }
         let tst_info = TstInfo::from_others_der(content).map_err(TimestampError::TstInfo)?;
         let (identifier, imprint) = message_imprint(tst_info.message_imprint).map_err(TimestampError::TstInfo)?;
         let imprint_digest = Digest::from_identifier_der(identifier).map_err(TimestampError::ImprintAlgorithm)?;
