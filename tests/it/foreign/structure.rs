@@ -48,7 +48,7 @@ impl Node {
             let (whole, content) = (start..at + 2, start + 2..at);
             return Some(Self { tag, whole, content, is_indefinite: true, children }).filter(|_| is_constructed);
         }
-        let width = if first > 0x80 { first - 0x80 } else { 0 };
+        let width = first.saturating_sub(0x80);
         let length = octets.get(start + 2..start + 2 + width).filter(|_| width <= 3)?;
         let length = match width {
             0 => first,
