@@ -49,6 +49,9 @@ impl<'c> Ours<'c> {
             Way::WithoutRevocation => (Policy::built_in("without-revocation").expect("a policy"), &self.nothing),
         };
         let mut evidence = held.clone();
+        if way == Way::Kept {
+            self.memory.share_with(&mut evidence);
+        }
         let not_taken = document.add_to(&mut evidence).expect("a token");
         let context = Context {
             time_s: NOW_S,

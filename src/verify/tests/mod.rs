@@ -7,6 +7,7 @@ mod certificates;
 mod cms;
 mod counter_signatures;
 mod crls;
+mod kept;
 mod message;
 mod ocsp;
 mod paths;
