@@ -17,7 +17,8 @@ use crate::signing::NOW_S;
 /// How it is judged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// By the default policy, nothing kept from one token to the next but what is held: anchor and CRL.
+    /// By the default policy, nothing kept from one token to the next but what is held: the anchor, and a CRL whose signature
+    /// is verified once.
     Alone,
     /// By the default policy, chains kept.
     Kept,
