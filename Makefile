@@ -39,7 +39,7 @@ else
 	$(CARGO) test --workspace --locked --no-fail-fast
 endif
 
-bench: ## the parts by criterion, the whole by wrk; writes target/bench/
+bench: ## the parts by criterion, tokens beside OpenSSL and pyHanko, the whole by wrk; writes target/bench/
 	@scripts/install.sh bench
 	$(CARGO) bench --locked
 

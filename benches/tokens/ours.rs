@@ -17,7 +17,8 @@ use crate::signing::NOW_S;
 /// How it is judged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// By the default policy, nothing kept from one token to the next but what is held: anchor and CRL.
+    /// By the default policy, nothing kept from one token to the next but what is held: the anchor, and a CRL whose signature
+    /// is verified once.
     Alone,
     /// By the default policy, chains kept.
     Kept,
@@ -49,6 +50,9 @@ impl<'c> Ours<'c> {
             Way::WithoutRevocation => (Policy::built_in("without-revocation").expect("a policy"), &self.nothing),
         };
         let mut evidence = held.clone();
+        if way == Way::Kept {
+            self.memory.share_with(&mut evidence);
+        }
         let not_taken = document.add_to(&mut evidence).expect("a token");
         let context = Context {
             time_s: NOW_S,

@@ -129,6 +129,7 @@ impl Verifier {
         mut evidence: Evidence,
     ) -> Result<Verified, VerifierError> {
         let named = self.policy(policy)?;
+        self.memory.share_with(&mut evidence);
         let not_taken: Vec<NotTaken> = document.add_to(&mut evidence)?;
         let gathered = match &self.gatherer {
             None => Gathered::default(),

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::certificate::{Certificate, CertificateError};
+use super::certificate_memory::CertificateMemory;
 use super::cms::CmsError;
 use super::name::CanonicalName;
 use super::revocation::{CrlError, HeldCrl, HeldOcspResponse, OcspResponseError};
@@ -90,6 +91,8 @@ pub struct HeldCertificate {
 #[derive(Clone, Default)]
 pub struct Evidence {
     certificates: Vec<HeldCertificate>,
+    known_certificates: HashSet<[u8; 32]>,
+    /// CRLs and OCSP responses.
     known: HashSet<[u8; 32]>,
     by_subject: HashMap<CanonicalName, Vec<usize>>,
     octets: usize,
@@ -97,6 +100,7 @@ pub struct Evidence {
     crls_by_issuer: HashMap<CanonicalName, Vec<usize>>,
     ocsp_responses: Vec<Arc<HeldOcspResponse>>,
     ocsp_by_serial: HashMap<Vec<u8>, Vec<usize>>,
+    memory: Option<Arc<CertificateMemory>>,
 }
 
 impl Evidence {
@@ -111,7 +115,22 @@ impl Evidence {
     /// # Errors
     /// Not a certificate, or too many.
     pub fn add_certificate_der(&mut self, der: &[u8], origin: Origin) -> Result<(), EvidenceError> {
-        self.add_certificate(Arc::new(Certificate::from_der(der)?), origin)
+        let sha256 = sha256(der);
+        // The same again costs nothing: it is not read.
+        if self.known_certificates.contains(&sha256) {
+            return Ok(());
+        }
+        let kept = self.memory.as_ref().and_then(|memory| memory.get(&sha256));
+        let certificate = match kept {
+            Some(certificate) => certificate,
+            None => Arc::new(Certificate::from_hashed_der(der, sha256)?),
+        };
+        self.add_certificate(certificate, origin)
+    }
+
+    /// Has certificates that are added from now on looked up where they are kept.
+    pub(super) fn share(&mut self, memory: &Arc<CertificateMemory>) {
+        self.memory = Some(Arc::clone(memory));
     }
 
     /// Adds a certificate that was read before.
@@ -119,7 +138,7 @@ impl Evidence {
     /// # Errors
     /// Too many.
     pub fn add_certificate(&mut self, certificate: Arc<Certificate>, origin: Origin) -> Result<(), EvidenceError> {
-        if !self.known.insert(*certificate.sha256()) {
+        if !self.known_certificates.insert(*certificate.sha256()) {
             return Ok(());
         }
         self.octets += certificate.der().len();

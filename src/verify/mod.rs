@@ -20,12 +20,14 @@
 //! | `timestamp/` | timestamp tokens, what they are over, their signer's certificate |
 //! | `policy/` | the verification policy: its file, end dates of algorithms, levels of constraints, files of anchors |
 //! | `settings.rs`, `anchor.rs`, `evidence.rs` | what goes in |
+//! | `certificate_memory.rs`, `blocks/chain_memory.rs` | what may be kept from one document to the next |
 //! | `judgement.rs`, `budget.rs` | what comes out |
 
 mod anchor;
 pub mod blocks;
 mod budget;
 mod certificate;
+mod certificate_memory;
 pub mod cms;
 mod document;
 mod evidence;

@@ -236,7 +236,7 @@ fn somebody_elses_certificates() -> Result<(), Failed> {
     let alone = report(&ask(json!({})), "indeterminate");
     assert_eq!(alone["certificates"][0]["sub_indication"], "NO_CERTIFICATE_CHAIN_FOUND", "{alone}");
     let block = noonmark::asn1::pem_blocks(intermediate.as_bytes()).next().unwrap();
-    let der = STANDARD.encode(&block.decode().unwrap());
+    let der = STANDARD.encode(block.decode().unwrap());
     let given = ask(json!({ "certificates": [der], "evidence": true })).json();
     assert_eq!(given["report"]["verdict"], "passed", "{:?}", given["report"]);
     assert_eq!(given["report"]["certificates"][0]["chain"][1]["source"], "embedded");

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use quick_cache::sync::Cache;
 
 use super::super::certificate::Certificate;
+use super::super::certificate_memory::CertificateMemory;
+use super::super::evidence::Evidence;
 use super::{CertificateValidation, Context, Role};
 use crate::crypto::sha256;
 
@@ -36,16 +38,24 @@ impl ChainKey {
 }
 
 /// What is kept, bounded by number; the least used goes first. A judgement holds for one second, evidence and policy: what
-/// is judged again with the same is mostly many tokens of one unit.
+/// is judged again with the same is mostly many tokens of one unit. The certificates of chains that held stay longer, with
+/// their keys parsed and what is known of their signatures.
 pub struct ChainMemory {
     kept: Cache<ChainKey, Arc<CertificateValidation>>,
+    certificates: Arc<CertificateMemory>,
 }
 
 impl ChainMemory {
     /// Keeps up to so many judgements.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { kept: Cache::new(capacity) }
+        Self { kept: Cache::new(capacity), certificates: Arc::new(CertificateMemory::new(capacity)) }
+    }
+
+    /// Lets evidence take the certificates that are kept instead of reading the same octets again. To be called before a
+    /// document adds its own.
+    pub fn share_with(&self, evidence: &mut Evidence) {
+        evidence.share(&self.certificates);
     }
 
     pub(super) fn get(&self, key: &ChainKey) -> Option<Arc<CertificateValidation>> {
@@ -53,6 +63,12 @@ impl ChainMemory {
     }
 
     pub(super) fn keep(&self, key: ChainKey, validation: &Arc<CertificateValidation>) {
+        // Only of chains that hold: strangers can't push out what serves others by certificates of their own making.
+        if validation.conclusion.is_passed()
+            && let Some(chain) = &validation.judgement.chain
+        {
+            chain.links.iter().for_each(|link| self.certificates.keep(&link.certificate));
+        }
         self.kept.insert(key, Arc::clone(validation));
     }
 

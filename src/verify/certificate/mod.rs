@@ -104,6 +104,11 @@ impl Certificate {
     /// # Errors
     /// Anything that is not one certificate in DER.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        Self::from_hashed_der(der, sha256(der))
+    }
+
+    /// As [`Self::from_der`], where the octets' SHA-256 is known already.
+    pub(super) fn from_hashed_der(der: &[u8], sha256: [u8; 32]) -> Result<Self, CertificateError> {
         if der.len() > MAX_CERTIFICATE_OCTETS {
             return Err(CertificateError::TooLarge { octets: der.len() });
         }
@@ -170,7 +175,7 @@ impl Certificate {
             version,
             not_before_s,
             not_after_s,
-            sha256: sha256(der),
+            sha256,
             key: OnceLock::new(),
             verified_under: VerifiedUnder::default(),
             findings: OnceLock::new(),

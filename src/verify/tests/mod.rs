@@ -9,6 +9,7 @@ mod cms;
 mod counter_signatures;
 mod crls;
 mod documents;
+mod kept;
 mod message;
 mod ocsp;
 mod paths;
