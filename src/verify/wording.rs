@@ -122,6 +122,7 @@ pub fn why_not_used(why: &WhyNotUsed) -> String {
         WhyNotUsed::NoProofOfExistence => "is not proven to have existed in time",
         WhyNotUsed::OutOfScope(_) => "does not speak for the certificate",
         WhyNotUsed::Obstacle => "has a critical part that is not understood",
+        WhyNotUsed::ObstacleAndListed => "lists it as revoked, and has a critical part that is not understood",
         WhyNotUsed::CrlNumber => "lacks a CRL number, or has a critical one",
         WhyNotUsed::CertificateExpiredBefore => {
             "was made after the certificate's end, and does not say that it still tells of ended ones"

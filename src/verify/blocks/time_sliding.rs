@@ -85,7 +85,9 @@ impl Validator<'_> {
                 (known_s.min(before_s), std::slice::from_ref(source))
             }
             CertificateStatus::Good(sources) => (self.after_good(sources, control_s), &sources[..]),
-            CertificateStatus::Unknown(_) if tolerates_unknown(self.revocation_mode(role)) => (control_s, &[][..]),
+            CertificateStatus::Unknown(_) if tolerates_unknown(self.revocation_mode(role)) && !status.is_doubtful() => {
+                (control_s, &[][..])
+            }
             CertificateStatus::Unknown(_) => {
                 return Err(missing("no revocation data is proven to have existed"));
             }

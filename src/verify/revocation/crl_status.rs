@@ -304,7 +304,7 @@ fn ask<'a>(
     // (c), (h)
     let delta = newest_delta(judge, crl, subject, points)?;
     let (issuer, serial) = (subject.certificate.issuer_name(), minimal(subject.certificate.serial()));
-    // §5.2, §5.3: nothing is good by what can't be understood; but what it lists was revoked.
+    // §5.2, §5.3: what can't be understood determines no status.
     let obstructed = !crl.obstacles().is_empty();
     let source = source_of(crl, SourceKind::Crl, signer);
     let delta = delta.map(|(delta, signer)| (delta, source_of(delta, SourceKind::DeltaCrl, signer)));
@@ -315,11 +315,12 @@ fn ask<'a>(
         Some(listed) => Some(listed),
         None => crl.find(issuer, serial).map(|entry| (entry, source.clone())),
     };
-    if let Some((entry, source)) = entry {
-        return Ok(Ok(Some(revocation(entry, source))));
-    }
-    if obstructed {
-        return Ok(Err(WhyNotUsed::Obstacle));
+    let obstructed = obstructed || delta.as_ref().is_some_and(|(delta, _)| !delta.obstacles().is_empty());
+    match entry {
+        Some(_) if obstructed => return Ok(Err(WhyNotUsed::ObstacleAndListed)),
+        None if obstructed => return Ok(Err(WhyNotUsed::Obstacle)),
+        Some((entry, source)) => return Ok(Ok(Some(revocation(entry, source)))),
+        None => {}
     }
     // (l)
     found.reasons = found.reasons.union(reasons);
@@ -365,7 +366,7 @@ fn newest_delta<'a>(
     deltas.sort_by_key(|delta| std::cmp::Reverse(delta.crl().header.this_update.seconds));
     let (issuer, serial) = (subject.certificate.issuer_name(), minimal(subject.certificate.serial()));
     for delta in deltas {
-        // One that can't be understood takes nothing off the list, and adds what it lists.
+        // One that can't be understood counts only where it lists the certificate: it takes nothing off the list.
         let adds = || {
             let entry = delta.find(issuer, serial);
             entry.is_some_and(|entry| entry.reason() != Ok(Some(ReasonCode::RemoveFromCrl)))

@@ -51,6 +51,10 @@ pub(super) fn by_ocsp<'a>(
     for (response, single) in answers {
         let usable = match check_answer(judge, response, single, subject.certificate) {
             Ok(()) => check_signer(judge, response, subject)?,
+            // It counts against the certificate only if its signer may say so.
+            Err(WhyNotUsed::ObstacleAndListed) => {
+                check_signer(judge, response, subject)?.and(Err(WhyNotUsed::ObstacleAndListed))
+            }
             Err(why) => Err(why),
         };
         let source = |signer| Source {
@@ -114,10 +118,9 @@ fn check_answer(
 ) -> Result<(), WhyNotUsed> {
     check_existence(judge.settings, response.sha256())?;
     check_window(&judge.rule(), single.this_update_s, single.next_update_s)?;
-    // Nothing is good by what can't be understood; but who is revoked by it is revoked.
     let says_revoked = matches!(single.status, OcspCertStatus::Revoked { .. });
-    if (response.unknown_critical || single.unknown_critical) && !says_revoked {
-        return Err(WhyNotUsed::Obstacle);
+    if response.unknown_critical || single.unknown_critical {
+        return Err(if says_revoked { WhyNotUsed::ObstacleAndListed } else { WhyNotUsed::Obstacle });
     }
     // RFC 6960 §4.4.4: what is said of a certificate after its end holds only where the archive reaches back to it.
     let keeps_expired = single.archive_cutoff_s.is_some_and(|cutoff_s| cutoff_s <= certificate.not_after_s());

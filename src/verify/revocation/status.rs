@@ -87,6 +87,8 @@ pub enum WhyNotUsed {
     OutOfScope(OutOfScope),
     /// Critical extensions, or entries, that can't be understood (RFC 5280 §5.2, §5.3).
     Obstacle,
+    /// The same, and it lists the certificate as revoked: that settles nothing, and no policy lets it pass.
+    ObstacleAndListed,
     /// A CRL without a CRLNumber, or with a critical one, where conformance is required (RFC 5280 §5.2.3).
     CrlNumber,
     /// It was issued after the certificate's end and does not say that it still lists those.
@@ -143,4 +145,12 @@ pub enum CertificateStatus {
     Revoked(Revocation),
     /// Nothing that is held settles it.
     Unknown(Vec<NotUsed>),
+}
+
+impl CertificateStatus {
+    /// Whether it is not known, and something that can't be understood has it revoked: no policy lets that pass.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        matches!(self, Self::Unknown(not_used) if not_used.iter().any(|one| one.why == WhyNotUsed::ObstacleAndListed))
+    }
 }
