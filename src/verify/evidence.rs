@@ -229,7 +229,7 @@ impl Evidence {
     /// Whether the piece with this SHA-256 is among them.
     #[must_use]
     pub fn has(&self, sha256: &[u8; 32]) -> bool {
-        self.known.contains(sha256)
+        self.known_certificates.contains(sha256) || self.known.contains(sha256)
     }
 
     /// Every certificate.

@@ -1,7 +1,7 @@
 //! A judgement's evidence in a file: the documents, what they were judged with, anchors, policy and time. What is in it is
 //! judged again without anything else, to the same verdict; or at another time, by another policy.
 //!
-//! Everything a document carries is in the document; only what was held or fetched stands beside it.
+//! Everything a document carries is in the document; what was held, fetched or sent along stands beside it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -185,7 +185,17 @@ struct WrittenDigest {
 #[serde(deny_unknown_fields)]
 struct WrittenUse {
     sha256: String,
-    fetched: bool,
+    origin: WrittenOrigin,
+}
+
+/// Where a piece came from when it was judged with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum WrittenOrigin {
+    /// It was sent along beside the document.
+    Embedded,
+    Held,
+    Fetched,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,7 +261,12 @@ impl EvidenceFile {
             }
             let sha256 = hex::encode(sha256);
             self.pieces.entry(sha256.clone()).or_insert_with(|| WrittenPiece { kind, der: STANDARD.encode(der) });
-            used.push(WrittenUse { sha256, fetched: origin == Origin::Fetched });
+            let origin = match origin {
+                Origin::Embedded => WrittenOrigin::Embedded,
+                Origin::Held => WrittenOrigin::Held,
+                Origin::Fetched => WrittenOrigin::Fetched,
+            };
+            used.push(WrittenUse { sha256, origin });
         };
         for held in evidence.certificates() {
             add(PieceKind::Certificate, held.origin, held.certificate.sha256(), held.certificate.der());
@@ -370,7 +385,11 @@ impl EvidenceFile {
             let missing = || EvidenceFileError::Missing { sha256: used.sha256.clone() };
             let piece = self.pieces.get(&used.sha256).ok_or_else(missing)?;
             let der = base64(&piece.der, "a piece of evidence")?;
-            let origin = if used.fetched { Origin::Fetched } else { Origin::Held };
+            let origin = match used.origin {
+                WrittenOrigin::Embedded => Origin::Embedded,
+                WrittenOrigin::Held => Origin::Held,
+                WrittenOrigin::Fetched => Origin::Fetched,
+            };
             match piece.kind {
                 PieceKind::Certificate => evidence.add_certificate_der(&der, origin)?,
                 PieceKind::Crl => evidence.add_crl_der(&der, origin)?,
