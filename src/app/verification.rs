@@ -252,7 +252,15 @@ pub fn hold(path: &Path, evidence: &mut Evidence) -> Result<Vec<Skipped>, Verifi
     }
     let mut skipped = Vec::new();
     for file in files(path)? {
-        let octets = read(&file, MAX_HELD_FILE_OCTETS)?;
+        let octets = match read(&file, MAX_HELD_FILE_OCTETS) {
+            Ok(octets) => octets,
+            // No CRL in the field is as large.
+            Err(error @ VerificationSetupError::TooLarge { .. }) => {
+                skipped.push(Skipped { reason: error.to_string(), path: file });
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         match evidence.add_file(&octets, Origin::Held) {
             Ok(_) => {}
             // What comes after would be left out without a word.
