@@ -470,6 +470,7 @@ fn many() -> Result<(), Failed> {
         assert_eq!(object["verdict"] == "failed", number % 7 == 3, "{name}");
     }
     assert_eq!(printed.len(), names.len());
+    assert!(printed.iter().all(|object| object["time"] == printed[0]["time"]), "one time for all");
     Ok(())
 }
 

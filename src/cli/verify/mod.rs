@@ -59,7 +59,17 @@ fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         }
         arguments::Given::Digest(digest) => digest,
     };
-    let setup = Setup { arguments, held, policy, anchors, content };
+    let named = named_policy(policy.as_ref(), anchors.as_ref(), None)?;
+    let setup = Setup {
+        arguments,
+        held,
+        policy,
+        anchors,
+        content,
+        time: arguments.time()?,
+        verifier: Verifier::new(named.clone(), Vec::new(), gatherer(arguments)),
+        named: Arc::new(named),
+    };
     let jobs = setup.jobs();
     let mut recorded = arguments.evidence.is_some().then(Vec::new);
     let mut worst = Totals::default();
@@ -94,6 +104,12 @@ struct Setup<'a> {
     policy: Option<NamedPolicy>,
     anchors: Option<Anchors>,
     content: GivenContent,
+    /// One for all: what is judged together is judged for the same second.
+    time: QuestionTime,
+    /// One for all, so that chains are kept from one file to the next.
+    verifier: Verifier,
+    /// What that judges by.
+    named: Arc<NamedPolicy>,
 }
 
 /// One judged document, with all that is needed to judge it again.
@@ -103,20 +119,12 @@ pub(super) struct Judged {
     /// The content's file, where it was found beside the document's.
     pub(super) found_beside: Option<std::path::PathBuf>,
     pub(super) time: QuestionTime,
-    pub(super) policy: NamedPolicy,
+    pub(super) policy: Arc<NamedPolicy>,
 }
 
 impl Setup<'_> {
     fn jobs(&self) -> Vec<Job> {
         self.arguments.files.iter().map(|path| Job { path: path.clone() }).collect()
-    }
-
-    fn gatherer(&self) -> Option<Gatherer> {
-        if self.arguments.offline {
-            return None;
-        }
-        let allow = self.arguments.allow_host.clone();
-        Some(Gatherer::new(GatherSettings { allow, any_public_host: true, limits: GatherLimits::default() }))
     }
 
     /// Judges what is in a file: one document, or those of an evidence file.
@@ -125,9 +133,6 @@ impl Setup<'_> {
         if EvidenceFile::is_one(&octets) {
             return self.judge_again(&octets);
         }
-        let policy = self.named_policy(None)?;
-        let time = self.arguments.time()?;
-        let verifier = Verifier::new(policy.clone(), Vec::new(), self.gatherer());
         let document = crate::verify::Document::read(&octets)?;
         let beside = match self.content {
             GivenContent::Attached if document.lacks_content() => arguments::content_beside(&job.path),
@@ -137,20 +142,21 @@ impl Setup<'_> {
             Some(path) => GivenContent::Octets(verification::read(path, MAX_CONTENT_OCTETS)?.into()),
             None => self.content.clone(),
         };
-        let mut verified = verifier.verify_document(document, &content, None, time, self.held.clone())?;
+        let mut verified = self.verifier.verify_document(document, &content, None, self.time, self.held.clone())?;
         verified.report.file = Some(job.path.display().to_string());
-        Ok(vec![Judged { verified, content, found_beside: beside, time, policy }])
+        let policy = Arc::clone(&self.named);
+        Ok(vec![Judged { verified, content, found_beside: beside, time: self.time, policy }])
     }
 
     /// Judges the documents of an evidence file with what it has, unless the words say otherwise.
     fn judge_again(&self, octets: &[u8]) -> Result<Vec<Judged>, Failure> {
         let file = EvidenceFile::from_json(octets)?;
-        let policy = self.named_policy(Some(&file))?;
-        let mut time = self.arguments.time()?;
+        let policy = Arc::new(named_policy(self.policy.as_ref(), self.anchors.as_ref(), Some(&file))?);
+        let mut time = self.time;
         if self.arguments.at.is_none() {
             time.judged_s = file.time_s;
         }
-        let verifier = Verifier::new(policy.clone(), Vec::new(), None);
+        let verifier = Verifier::new(NamedPolicy::clone(&policy), Vec::new(), None);
         let mut judged = Vec::new();
         for recorded in file.documents()? {
             let mut evidence = recorded.evidence;
@@ -158,32 +164,44 @@ impl Setup<'_> {
             let mut verified = verifier.verify_document(recorded.document, &recorded.content, None, time, evidence)?;
             verified.report.file = recorded.file;
             let content = recorded.content;
-            judged.push(Judged { verified, content, found_beside: None, time, policy: policy.clone() });
+            judged.push(Judged { verified, content, found_beside: None, time, policy: Arc::clone(&policy) });
         }
         Ok(judged)
     }
+}
 
-    /// The policy and anchors: those of the words, else those of the evidence file, else the default's.
-    fn named_policy(&self, file: Option<&EvidenceFile>) -> Result<NamedPolicy, Failure> {
-        let mut named = match (&self.policy, file) {
-            (Some(named), _) => named.clone(),
-            (None, Some(file)) => {
-                let (policy, toml) = file.policy()?;
-                NamedPolicy { policy, toml: toml.map(str::to_owned), anchors: Anchors::default() }
-            }
-            (None, None) => verification::policy("default")?,
-        };
-        match (&self.anchors, file) {
-            (Some(anchors), _) => named.anchors = anchors.clone(),
-            (None, Some(file)) => {
-                if named.anchors.signers.is_empty() && named.anchors.timestamping.is_empty() {
-                    named.anchors = file.anchors()?;
-                }
-            }
-            (None, None) => {}
-        }
-        Ok(named)
+fn gatherer(arguments: &VerifyArguments) -> Option<Gatherer> {
+    if arguments.offline {
+        return None;
     }
+    let allow = arguments.allow_host.clone();
+    Some(Gatherer::new(GatherSettings { allow, any_public_host: true, limits: GatherLimits::default() }))
+}
+
+/// The policy and anchors: those of the words, else those of the evidence file, else the default's.
+fn named_policy(
+    policy: Option<&NamedPolicy>,
+    anchors: Option<&Anchors>,
+    file: Option<&EvidenceFile>,
+) -> Result<NamedPolicy, Failure> {
+    let mut named = match (policy, file) {
+        (Some(named), _) => named.clone(),
+        (None, Some(file)) => {
+            let (policy, toml) = file.policy()?;
+            NamedPolicy { policy, toml: toml.map(str::to_owned), anchors: Anchors::default() }
+        }
+        (None, None) => verification::policy("default")?,
+    };
+    match (anchors, file) {
+        (Some(anchors), _) => named.anchors = anchors.clone(),
+        (None, Some(file)) => {
+            if named.anchors.signers.is_empty() && named.anchors.timestamping.is_empty() {
+                named.anchors = file.anchors()?;
+            }
+        }
+        (None, None) => {}
+    }
+    Ok(named)
 }
 
 /// What became of all files.
