@@ -9,7 +9,7 @@
 //! that are looked at are those that are connected to, at each redirection anew. CRLs and OCSP responders are asked for
 //! certificates below a trust anchor only.
 //!
-//! Enter at [`Verifier::verify`], at [`VerificationService`], or at [`Gatherer::gather`].
+//! Enter at [`Verifier::verify_document`], at [`VerificationService`], or at [`Gatherer::gather`].
 //!
 //! | file | what |
 //! |---|---|
@@ -46,7 +46,7 @@ pub use judges::QueueFull;
 pub use report::{Exhausted, FetchError, FetchKind, FetchRecord, Gathered};
 pub use service::VerificationService;
 pub use settings::{GatherLimits, GatherSettings};
-pub use verifier::{NamedPolicy, Question, QuestionTime, Verified, Verifier, VerifierError};
+pub use verifier::{NamedPolicy, QuestionTime, Verified, Verifier, VerifierError};
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use crate::verify::blocks::{Anchors, ChainMemory, Context};
 use crate::verify::cms::NotTaken;
 use crate::verify::policy::Policy;
 use crate::verify::report::{FetchReport, Report};
-use crate::verify::{Document, DocumentError, Evidence, GivenContent, RevocationMode};
+use crate::verify::{Document, DocumentError, Evidence, GivenContent};
 
 /// Chains that are kept: of the timestamping units and signers that a busy second sees.
 const KEPT_CHAINS: usize = 1024;
@@ -50,20 +50,6 @@ pub struct QuestionTime {
     pub evidence_until_s: i64,
 }
 
-/// What is asked.
-pub struct Question<'q> {
-    /// The document's octets.
-    pub document: &'q [u8],
-    /// What is signed or stamped, where it is not in the document.
-    pub content: &'q GivenContent,
-    /// The policy's name; `None` for the first choice.
-    pub policy: Option<&'q str>,
-    /// The time.
-    pub time: QuestionTime,
-    /// What is held.
-    pub held: Evidence,
-}
-
 /// A judgement with what it rests on.
 pub struct Verified {
     /// The report.
@@ -92,11 +78,6 @@ impl Verifier {
         Self { policies, first_choice: name, gatherer, memory: ChainMemory::new(KEPT_CHAINS) }
     }
 
-    /// The policies, by name.
-    pub fn policies(&self) -> impl Iterator<Item = &NamedPolicy> {
-        self.policies.values()
-    }
-
     /// A policy by its name, or the first choice.
     ///
     /// # Errors
@@ -107,16 +88,8 @@ impl Verifier {
         self.policies.get(name).ok_or_else(|| VerifierError::UnknownPolicy { name: name.to_owned(), known: known() })
     }
 
-    /// Reads a document, gathers what its judgement lacks where that is allowed, and judges it.
-    ///
-    /// # Errors
-    /// A policy that is not known, or octets that are no document.
-    pub fn verify(&self, question: Question<'_>) -> Result<Verified, VerifierError> {
-        let document = Document::read(question.document)?;
-        self.verify_document(document, question.content, question.policy, question.time, question.held)
-    }
-
-    /// As [`Self::verify`], of a document that was read.
+    /// Gathers what a document's judgement lacks where that is allowed, and judges it. `evidence` is what is held; the first
+    /// choice of policy counts where none is named.
     ///
     /// # Errors
     /// A policy that is not known.
@@ -141,7 +114,7 @@ impl Verifier {
             }
         };
         // A document can be written so that gathering ends before the revocation that counts: nothing unknown passes then.
-        let strict = gathered.exhausted.map(|_| without_tolerance(&named.policy));
+        let strict = gathered.exhausted.map(|_| named.policy.without_tolerance());
         let context = Context {
             time_s: time.judged_s,
             evidence_until_s: time.evidence_until_s,
@@ -155,19 +128,6 @@ impl Verifier {
         report.evidence.fetching_ended_early = gathered.exhausted.is_some();
         Ok(Verified { report, document, evidence })
     }
-}
-
-/// The policy where every status must be known.
-fn without_tolerance(policy: &Policy) -> Policy {
-    let required = |mode: RevocationMode| match mode {
-        RevocationMode::Told => RevocationMode::Required,
-        other => other,
-    };
-    let mut strict = policy.clone();
-    strict.revocation.signer = required(strict.revocation.signer);
-    strict.revocation.timestamps = required(strict.revocation.timestamps);
-    strict.forget_fingerprint();
-    strict
 }
 
 fn fetch_report(record: &FetchRecord) -> FetchReport {

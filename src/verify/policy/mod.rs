@@ -201,9 +201,17 @@ impl Policy {
         })
     }
 
-    /// To be called by who changes a policy that was judged by.
-    pub fn forget_fingerprint(&mut self) {
-        self.fingerprint = OnceLock::new();
+    /// The policy where every status must be known that it asks about.
+    #[must_use]
+    pub fn without_tolerance(&self) -> Self {
+        let required = |mode: RevocationMode| match mode {
+            RevocationMode::Told => RevocationMode::Required,
+            other => other,
+        };
+        let mut revocation = self.revocation;
+        revocation.signer = required(revocation.signer);
+        revocation.timestamps = required(revocation.timestamps);
+        Self { revocation, fingerprint: OnceLock::new(), ..self.clone() }
     }
 
     /// What is demanded where nothing else is asked. It has no anchors.
