@@ -8,9 +8,7 @@ use super::super::certificate::Certificate;
 use super::super::judgement::{Failure, Judgement};
 use super::super::path::Fault;
 use super::super::revocation::{CertificateStatus, NotUsed, Revocation, WhyNotUsed};
-use super::super::settings::RevocationMode;
 use super::super::wording;
-use super::context::Times;
 use super::{Conclusion, Role, SubIndication, Validator};
 
 /// What is concluded of a certificate.
@@ -31,7 +29,7 @@ impl Validator<'_> {
     }
 
     fn certificate_now(&mut self, certificate: &Arc<Certificate>, role: Role) -> CertificateValidation {
-        let judgement = self.judge_now(certificate, role);
+        let judgement = self.judge_by_policy(certificate, role, None, Some(self.context.time_s));
         let revocation = own_revocation(certificate, &judgement);
         let conclusion = self.conclude(certificate, role, &judgement);
         if conclusion.sub_indication != Some(SubIndication::OutOfBoundsNoPoe)
@@ -47,10 +45,7 @@ impl Validator<'_> {
 
     /// Whether an ended certificate was good to its end, by revocation data of whatever age.
     fn holds_but_for_its_end(&mut self, certificate: &Arc<Certificate>, role: Role) -> bool {
-        let time_s = self.context.time_s;
-        let suites = self.context.policy.suites.at(time_s);
-        let times = Times { chain_s: time_s, target_s: Some(certificate.not_after_s()), fresh_s: None };
-        let judgement = self.judge(certificate, role, times, &suites);
+        let judgement = self.judge_by_policy(certificate, role, Some(certificate.not_after_s()), None);
         // "Not revoked" is more than "not known": a policy may let both hold.
         let last = judgement.chain.as_ref().and_then(|chain| chain.links.last()).map(|link| &link.status);
         judgement.is_good() && !matches!(last, Some(CertificateStatus::Unknown(_) | CertificateStatus::NotAsked))
@@ -64,10 +59,7 @@ impl Validator<'_> {
         role: Role,
         signature_time_s: i64,
     ) -> CertificateValidation {
-        let time_s = self.context.time_s;
-        let suites = self.context.policy.suites.at(time_s);
-        let times = Times { chain_s: time_s, target_s: Some(signature_time_s), fresh_s: Some(signature_time_s) };
-        let judgement = self.judge(certificate, role, times, &suites);
+        let judgement = self.judge_by_policy(certificate, role, Some(signature_time_s), Some(signature_time_s));
         let revocation = own_revocation(certificate, &judgement);
         CertificateValidation { conclusion: self.conclude(certificate, role, &judgement), judgement, revocation }
     }
@@ -160,9 +152,4 @@ fn of_unknown_status(not_used: &[NotUsed]) -> SubIndication {
     } else {
         SubIndication::TryLater
     }
-}
-
-/// Whether a status that is not known lets a chain hold.
-pub(super) const fn tolerates_unknown(mode: RevocationMode) -> bool {
-    !matches!(mode, RevocationMode::Required)
 }

@@ -240,31 +240,21 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// Judges a chain. The certificate must be one that lives as long as this judgement: what was verified is remembered by
-    /// where it lies, so that it is kept here.
-    pub(super) fn judge(
+    /// Judges a chain for the context's time, by what the policy still relies on then; the target for another time, and with
+    /// revocation data that was fresh at one, where they are given.
+    pub(super) fn judge_by_policy(
         &mut self,
         certificate: &Arc<Certificate>,
         role: Role,
-        times: Times,
-        algorithms: &dyn AlgorithmPolicy,
+        target_s: Option<i64>,
+        fresh_s: Option<i64>,
     ) -> Judgement {
-        let mut memory = std::mem::take(&mut self.memory);
-        let judgement = {
-            let settings = self.settings(role, times, algorithms);
-            judge_with_memory(certificate, self.context.evidence, &settings, &mut memory)
-        };
-        self.memory = memory;
-        self.memory.keep(certificate);
-        self.spend(judgement.spent);
-        judgement
-    }
-
-    /// Judges a chain for the context's time, by what the policy still relies on then.
-    pub(super) fn judge_now(&mut self, certificate: &Arc<Certificate>, role: Role) -> Judgement {
-        let time_s = self.context.time_s;
-        let suites = self.context.policy.suites.at(time_s);
-        self.judge(certificate, role, Times { chain_s: time_s, target_s: None, fresh_s: Some(time_s) }, &suites)
+        let chain_s = self.context.time_s;
+        self.with_memory(|validator, memory| {
+            let suites = validator.context.policy.suites.at(chain_s);
+            let settings = validator.settings(role, Times { chain_s, target_s, fresh_s }, &suites);
+            judge_and_keep(certificate, validator.context.evidence, &settings, memory)
+        })
     }
 
     /// The work of another judgement over what was verified so far.
@@ -306,4 +296,18 @@ impl<'a> Validator<'a> {
     pub(super) fn presence(&self) -> ProofsOfExistence {
         ProofsOfExistence::new(self.context.time_s)
     }
+}
+
+/// Judges a chain, and says what it cost. What was verified is remembered by where it lies, so that the certificate is kept
+/// with it.
+pub(super) fn judge_and_keep(
+    certificate: &Arc<Certificate>,
+    evidence: &Evidence,
+    settings: &Settings<'_>,
+    memory: &mut SignatureMemory,
+) -> (Judgement, Costs) {
+    let judgement = judge_with_memory(certificate, evidence, settings, memory);
+    memory.keep(certificate);
+    let spent = judgement.spent;
+    (judgement, spent)
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::certificate::Certificate;
+use super::super::evidence::Evidence;
 use super::super::existence::ProofsOfExistence;
 use super::super::judgement::Chain;
-use super::super::settings::{RevocationMode, Settings};
+use super::super::settings::RevocationMode;
 use super::super::signature::AnyAlgorithm;
-use super::super::{evidence::Evidence, judge::judge_with_memory};
-use super::context::Times;
+use super::context::{Times, judge_and_keep};
 use super::{Conclusion, Role, SubIndication, Validator};
 
 /// Times at which a chain is looked for: the certificate's own ends, the proof's time, and ends of certificates above it.
@@ -51,14 +51,9 @@ impl Validator<'_> {
     fn chain_of(&mut self, certificate: &Arc<Certificate>, role: Role, time_s: i64) -> Option<Chain> {
         let times = Times { chain_s: time_s, target_s: None, fresh_s: None };
         let judgement = self.with_memory(|validator, memory| {
-            let settings = validator.settings(role, times, &AnyAlgorithm);
-            let mut revocation = settings.revocation;
-            revocation.mode = RevocationMode::NotAsked;
-            let settings = Settings { revocation, ..settings };
-            let judgement = judge_with_memory(certificate, validator.context.evidence, &settings, memory);
-            memory.keep(certificate);
-            let spent = judgement.spent;
-            (judgement, spent)
+            let mut settings = validator.settings(role, times, &AnyAlgorithm);
+            settings.revocation.mode = RevocationMode::NotAsked;
+            judge_and_keep(certificate, validator.context.evidence, &settings, memory)
         });
         judgement.chain.filter(|_| judgement.failure.is_none())
     }

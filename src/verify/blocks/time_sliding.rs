@@ -9,7 +9,6 @@ use super::super::revocation::{CertificateStatus, Source, SourceKind};
 use super::super::settings::ExistedBy;
 use super::super::signature::AnyAlgorithm;
 use super::super::wording;
-use super::certificate::tolerates_unknown;
 use super::context::Times;
 use super::{Conclusion, Role, SubIndication, Validator};
 use crate::clock::rfc3339;
@@ -85,7 +84,7 @@ impl Validator<'_> {
                 (known_s.min(before_s), std::slice::from_ref(source))
             }
             CertificateStatus::Good(sources) => (self.after_good(sources, control_s), &sources[..]),
-            CertificateStatus::Unknown(_) if tolerates_unknown(self.revocation_mode(role)) && !status.is_doubtful() => {
+            CertificateStatus::Unknown(_) if status.is_tolerated_unknown(self.revocation_mode(role)) => {
                 (control_s, &[][..])
             }
             CertificateStatus::Unknown(_) => {

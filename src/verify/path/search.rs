@@ -313,7 +313,7 @@ pub(crate) fn is_acceptable(status: &CertificateStatus, settings: &Settings<'_>,
     match status {
         CertificateStatus::NotAsked | CertificateStatus::Good(_) | CertificateStatus::NoCheck => true,
         CertificateStatus::Revoked(revocation) => !revocation.holds_at(time_s),
-        CertificateStatus::Unknown(_) => settings.revocation.mode != RevocationMode::Required && !status.is_doubtful(),
+        CertificateStatus::Unknown(_) => status.is_tolerated_unknown(settings.revocation.mode),
     }
 }
 

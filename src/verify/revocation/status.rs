@@ -7,6 +7,7 @@ use crl::scope::OutOfScope;
 
 use super::super::certificate::Certificate;
 use super::super::evidence::Origin;
+use super::super::settings::RevocationMode;
 use super::super::signature::{AlgorithmError, KeyAlgorithm, SignatureAlgorithm, SignatureError};
 
 /// The kind of evidence.
@@ -148,9 +149,10 @@ pub enum CertificateStatus {
 }
 
 impl CertificateStatus {
-    /// Whether it is not known, and something that can't be understood has it revoked: no policy lets that pass.
+    /// Whether it is not known, and that is let pass: by no rule where something that can't be understood has it revoked.
     #[must_use]
-    pub fn is_doubtful(&self) -> bool {
-        matches!(self, Self::Unknown(not_used) if not_used.iter().any(|one| one.why == WhyNotUsed::ObstacleAndListed))
+    pub fn is_tolerated_unknown(&self, mode: RevocationMode) -> bool {
+        let Self::Unknown(not_used) = self else { return false };
+        mode != RevocationMode::Required && !not_used.iter().any(|one| one.why == WhyNotUsed::ObstacleAndListed)
     }
 }
