@@ -33,11 +33,7 @@ pub fn signature_report(validation: &SignatureValidation) -> SignatureReport {
         algorithm: validation.algorithm.map(|algorithm| algorithm.to_string()),
         key: validation.key.map(|key| key.to_string()),
         signature_sha256: hex::encode(validation.signature_sha256),
-        chain: validation
-            .certificate
-            .as_deref()
-            .map(|one| chain(&one.judgement, validation.origin))
-            .unwrap_or_default(),
+        chain: chain_of(validation.certificate.as_deref(), validation.origin),
         timestamps: validation.timestamps.iter().map(timestamp_report).collect(),
         counter_signatures: validation.counter_signatures.iter().map(counter_signature).collect(),
         checks: checks(&validation.checks),
@@ -62,11 +58,7 @@ pub fn timestamp_report(validation: &TimestampValidation) -> TimestampReport {
         signer: verification.certificate.as_deref().map(subject),
         algorithm: verification.algorithm.map(|algorithm| algorithm.to_string()),
         sha256: hex::encode(validation.sha256),
-        chain: validation
-            .certificate
-            .as_deref()
-            .map(|one| chain(&one.judgement, verification.origin))
-            .unwrap_or_default(),
+        chain: chain_of(validation.certificate.as_deref(), verification.origin),
         checks: checks(&validation.checks),
     }
 }
@@ -91,11 +83,7 @@ fn counter_signature(validation: &CounterSignatureValidation) -> CounterSignatur
         depth: validation.depth,
         signer: validation.signer.as_deref().map(subject),
         algorithm: validation.algorithm.map(|algorithm| algorithm.to_string()),
-        chain: validation
-            .certificate
-            .as_deref()
-            .map(|one| chain(&one.judgement, validation.origin))
-            .unwrap_or_default(),
+        chain: chain_of(validation.certificate.as_deref(), validation.origin),
         checks: checks(&validation.checks),
     }
 }
@@ -127,6 +115,11 @@ fn checks(checks: &Checks) -> Vec<CheckReport> {
         sentence: one.sentence.clone(),
     };
     checks.list().iter().map(report).collect()
+}
+
+/// The chain of what was concluded of a certificate, if it came to that.
+fn chain_of(validation: Option<&CertificateValidation>, origin: Option<Origin>) -> Vec<LinkReport> {
+    validation.map(|one| chain(&one.judgement, origin)).unwrap_or_default()
 }
 
 /// The chain of a judgement, the target first, which came from `origin`, the anchor last. Where no path reached an anchor,
