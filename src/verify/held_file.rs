@@ -1,5 +1,7 @@
 //! A file of evidence: certificates, CRLs and OCSP responses, in DER or PEM, recognised by their octets.
 
+use std::sync::Arc;
+
 use super::certificate::Certificate;
 use super::cms::{SignedData, normalise};
 use super::evidence::{Evidence, EvidenceError, Origin};
@@ -53,6 +55,10 @@ impl Evidence {
     }
 
     fn add_value(&mut self, der: &[u8], origin: Origin) -> Result<usize, HeldFileError> {
+        if let Ok(certificate) = Certificate::from_der(der) {
+            self.add_certificate(Arc::new(certificate), origin)?;
+            return Ok(1);
+        }
         match kind(der) {
             Some(Kind::Certificate) => self.add_certificate_der(der, origin)?,
             Some(Kind::Crl) => self.add_crl_der(der, origin)?,
@@ -83,7 +89,7 @@ enum Kind {
     Message,
 }
 
-/// By its shape: an OCSPResponse begins with an ENUMERATED, a ContentInfo with an identifier; a certificate, a CRL and a
+/// What is no certificate that can be read, by its shape: an OCSPResponse begins with an ENUMERATED, a ContentInfo with an identifier; a certificate, a CRL and a
 /// BasicOCSPResponse are signed alike, and what is signed tells them apart.
 fn kind(der: &[u8]) -> Option<Kind> {
     const ENUMERATED: u8 = 0x0a;
@@ -92,9 +98,6 @@ fn kind(der: &[u8]) -> Option<Kind> {
         ENUMERATED => return Some(Kind::OcspResponse),
         writer::OBJECT_IDENTIFIER => return Some(Kind::Message),
         _ => {}
-    }
-    if Certificate::from_der(der).is_ok() {
-        return Some(Kind::Certificate);
     }
     let mut tbs = fields.enter(writer::SEQUENCE).ok()?;
     // version of a CRL (RFC 5280 §5.1), which a CRL v1 lacks; a CRL goes on with an AlgorithmIdentifier and a Name.
